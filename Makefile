@@ -1,0 +1,59 @@
+# `make` alone lists what can be done here. Everything happens in .venv, which is made on first use.
+
+# Which Python makes .venv; empty: the first that runs and is new enough.
+PYTHON ?=
+# More arguments for pytest, such as PYTEST_ARGS='-k root --no-cov'.
+PYTEST_ARGS ?=
+# More arguments for `uv pip compile`, such as LOCK_ARGS=--upgrade.
+LOCK_ARGS ?=
+
+BIN = .venv/bin
+
+.DEFAULT_GOAL = help
+.PHONY: help setup demo test lint test-wheel test-lowest uv lock clean
+
+help: ## list what can be done here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## make .venv with the locked versions, and see to the system libraries
+	@tools/setup libraries
+
+.venv/.locked: requirements.lock
+	@PYTHON='$(PYTHON)' tools/setup environment
+	@touch $@
+
+.venv/.ready: .venv/.locked pyproject.toml
+	@tools/setup orgproof
+	@touch $@
+
+demo: setup ## scan the simulated organization and say where the PDF and the workbook are
+	@tools/demo
+
+test: setup ## run every test
+	@$(BIN)/pytest -n auto $(PYTEST_ARGS)
+
+lint: setup ## run the house checks: ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-wheel: setup ## run the functional tests against the built wheel, outside the checkout
+	@tools/test-wheel $(PYTEST_ARGS)
+
+test-lowest: setup uv ## run every test with the oldest versions that pyproject.toml allows
+	@tools/test-lowest $(PYTEST_ARGS)
+
+# Only maintainers need it, and only for these two.
+uv: .venv/.locked
+	@$(BIN)/python -m pip install --quiet uv
+
+lock: uv ## write requirements.lock anew from pyproject.toml (LOCK_ARGS=--upgrade: newer versions)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group test --group build \
+		--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
+		$(LOCK_ARGS) pyproject.toml --output-file requirements.lock
+
+clean: ## remove .venv, build output and caches; runs in outputs/ stay
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
