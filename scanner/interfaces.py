@@ -1,0 +1,115 @@
+"""
+The seams of a scan: what stands between the pipeline and AWS, the disk and the machine's threads.
+
+An implementation is chosen in `scanner.wiring` and nowhere else.
+"""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from scanner.model import Account, Outcome
+
+Steps = Generator[float, None, Outcome]
+"""
+One account's work, in steps. It yields how many seconds nothing can be done for this account,
+and returns the account's one outcome. Between two steps it may move to another thread.
+"""
+
+
+class Clock(Protocol):
+    """
+    The time, as an argument: nothing else in the tool asks the machine what time it is.
+    """
+
+    def now(self) -> datetime:
+        """
+        Return the current moment, aware and in UTC.
+        """
+        ...
+
+    def monotonic(self) -> float:
+        """
+        Return seconds that never run backwards, for deadlines.
+        """
+        ...
+
+
+class Keep(Protocol):
+    """
+    Where raw answers go before anything parses them.
+    """
+
+    def __call__(self, name: str, content: bytes) -> None:
+        """
+        Store `content` under `name`, whole or not at all, or raise `EvidenceError`.
+        """
+        ...
+
+
+class Directory(Protocol):
+    """
+    The organization's account list.
+    """
+
+    def ask(self) -> Mapping[str, bytes]:
+        """
+        Return what AWS answered about the caller, the organization and all its accounts, as JSON files.
+
+        The names are those of `scanner.organization`, which reads them. Raises `DiscoveryError` when
+        the account list cannot be had whole. Never a partial list.
+        """
+        ...
+
+
+class Collector(Protocol):
+    """
+    The way into one account.
+    """
+
+    def collect(self, account: Account, keep: Keep) -> Steps:
+        """
+        Read one account in steps, keep each raw answer before parsing it, and return its one outcome.
+
+        It raises only `EvidenceError`, when the answers cannot be stored: whatever AWS or the
+        network does is a `NotCollected`.
+        """
+        ...
+
+
+class Executor(Protocol):
+    """
+    How the work on many accounts is spread.
+    """
+
+    def run(self, jobs: Iterable[Steps]) -> Iterator[Outcome]:
+        """
+        Drive every job to its outcome and yield outcomes as they come, in no promised order.
+
+        Raises what a job raises. When the caller stops early, unfinished jobs are closed.
+        """
+        ...
+
+
+class Progress(Protocol):
+    """
+    Someone who watches the scan.
+    """
+
+    def listed(self, accounts: int, selected: int) -> None:
+        """
+        Say how many accounts the organization lists and how many of them will be read.
+        """
+        ...
+
+    def collected(self, outcome: Outcome) -> None:
+        """
+        Say that one selected account has its outcome.
+        """
+        ...
+
+    def stage(self, name: str) -> None:
+        """
+        Say which stage of the job begins.
+        """
+        ...

@@ -1,0 +1,453 @@
+"""
+The nouns of the job: accounts, what became of each, verdicts, and the totals every document prints.
+
+Accounts and outcomes are frozen dataclasses. Users come by the hundred thousand and are rows of
+pandas tables instead; `scanner.credentials` and `scanner.evidence.tables` document their columns.
+All times are aware and in UTC.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+AccountId = NewType("AccountId", str)
+"""
+Twelve digits, as text: the leading zeros count.
+"""
+
+ROOT_USER = "<root_account>"
+"""
+What the credential report calls the root user. `<` is illegal in IAM user names, so no user can be called this.
+"""
+
+
+class ReasonCode(StrEnum):
+    """
+    Why an account was not read. `docs/design.md` says what each means.
+    """
+
+    ACCESS_DENIED = "access-denied"
+    SCP_DENIED = "scp-denied"
+    ROLE_CHAIN_EXPIRED = "role-chain-expired"
+    REPORT_TIMEOUT = "report-timeout"
+    REPORT_LIMIT = "report-limit"
+    THROTTLED = "throttled"
+    SERVICE_ERROR = "service-error"
+    MALFORMED_REPORT = "malformed-report"
+    WRONG_ACCOUNT = "wrong-account"
+    NETWORK = "network"
+    BAD_RESPONSE = "bad-response"
+    CLOCK_SKEW = "clock-skew"
+    CALLER_EXPIRED = "caller-expired"
+    NOT_ACTIVE = "not-active"
+    EXCLUDED = "excluded"
+    INTERRUPTED = "interrupted"
+
+
+class AccountOutcome(StrEnum):
+    """
+    What became of a listed account. Every listed account has exactly one.
+    """
+
+    COLLECTED = "collected"
+    NOT_COLLECTED = "not-collected"
+    EXCLUDED = "excluded"
+    NOT_ACTIVE = "not-active"
+
+
+class Verdict(StrEnum):
+    """
+    What a check says of one user, root user or account, or what the evidence says of a control.
+    """
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+    NOT_TESTED = "not-tested"
+    NEEDS_REVIEW = "needs-review"
+
+
+class Relation(StrEnum):
+    """
+    How far a check answers a control: it is what the control asks, or it only lends support.
+    """
+
+    DIRECT = "direct"
+    SUPPORTING = "supporting"
+
+
+class Severity(StrEnum):
+    """
+    How urgent an exception is, most urgent first.
+    """
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+
+class Confirmation(StrEnum):
+    """
+    What the account itself said, minutes after the report, about a user the report shows without MFA.
+    """
+
+    STILL_OPEN = "still-open"
+    FIXED_SINCE_REPORT = "fixed-since-report"
+    PASSWORD_REMOVED = "password-removed"  # noqa: S105 - a state, not a password
+    USER_DELETED = "user-deleted"
+    NOT_CHECKED = "not-checked"
+
+
+def show(text: str) -> str:
+    """
+    Make untrusted text fit for one line of a message, a log or a terminal.
+
+    Line breaks, control characters, escape sequences and direction marks become U+FFFD.
+    """
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """
+    An account as AWS Organizations lists it. Name, email and OU names are untrusted text.
+
+    `ou_ids` runs from the root's id down to the parent OU; `ou_names` beside it holds each one's
+    name, or its id where the name could not be read.
+    """
+
+    id: AccountId
+    name: str
+    email: str
+    state: str
+    ou_ids: tuple[str, ...] = ()
+    ou_names: tuple[str, ...] = ()
+
+    @property
+    def ou_path(self) -> str:
+        """
+        The OU names from the top down, such as `Workloads/Production`; the root's own name when in no OU.
+        """
+        return "/".join(self.ou_names[1:]) or "/".join(self.ou_names)
+
+    def __str__(self) -> str:
+        """
+        Name the account as messages do, on one line: `123456789012 (payments-prod)`.
+        """
+        return f"{self.id} ({show(self.name)})" if self.name else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """
+    Who runs the scan, from sts:GetCallerIdentity.
+    """
+
+    account_id: AccountId
+    arn: str
+
+    @property
+    def partition(self) -> str:
+        """
+        The AWS partition, such as `aws` or `aws-us-gov`, read from the caller's ARN.
+        """
+        return self.arn.split(":")[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """
+    An AWS Organization and every account it lists, sorted by account id.
+    """
+
+    id: str
+    management_account_id: AccountId
+    caller: Caller
+    accounts: tuple[Account, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """
+    An account the operator leaves out on purpose, and the operator's reason.
+    """
+
+    account_id: AccountId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """
+    Which accounts a run looks at. Empty `accounts` and `ous` select every account.
+
+    An account is looked at when it is named, or lies in one of the OUs or below; exclusions win.
+    """
+
+    accounts: tuple[AccountId, ...] = ()
+    ous: tuple[str, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+
+    @property
+    def is_full(self) -> bool:
+        """
+        Whether every account is looked at but those excluded by name.
+        """
+        return not (self.accounts or self.ous)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    What a run was asked to do: every setting that bears on its result, defaults included.
+
+    Stored as `inputs/settings.json`; holds no secret. `roles` names another role for single
+    accounts. `endpoint` is None unless an AWS endpoint was overridden on purpose. Times are seconds.
+    """
+
+    period: str
+    selection: Selection
+    frameworks: tuple[str, ...]
+    formats: tuple[str, ...]
+    role_name: str
+    roles: Mapping[str, str]
+    uses_external_id: bool
+    confirm: bool
+    owner_tags: tuple[str, ...]
+    workers: int
+    account_deadline: float
+    endpoint: str | None
+    simulated: bool
+    organization_name: str
+    prepared_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """
+    One call to AWS: what was asked and answered, without the content.
+
+    `status` is the HTTP status, 0 where no answer came; `error` is AWS's code, or the kind of fault.
+    """
+
+    operation: str
+    at: datetime
+    request_id: str
+    status: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """
+    One attempt at one account, transport only: what the network did, not what the answers mean.
+
+    Stored as `raw/<account-id>/outcome-N.json`. `reason_code` is None when the report was fetched;
+    then `generated_time` is the report's own time and `fetched` when its bytes arrived.
+    """
+
+    account_id: AccountId
+    started: datetime
+    finished: datetime
+    identity: str
+    reason_code: ReasonCode | None
+    reason: str | None
+    generated_time: datetime | None
+    fetched: datetime | None
+    requests: tuple[Request, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRecord:
+    """
+    When a scan ran and with what. Stored as `raw/scan.json` when collecting is over.
+    """
+
+    started: datetime
+    finished: datetime
+    interrupted: bool
+    tool_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """
+    An account whose answers are in the store, unparsed. `generated_time` is the report's own.
+    """
+
+    account: Account
+    generated_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NotCollected:
+    """
+    An account that was not read, and why.
+
+    It stays in every later stage: an account nobody could look at is never a pass.
+    """
+
+    account: Account
+    reason_code: ReasonCode
+    reason: str
+
+    @property
+    def outcome(self) -> AccountOutcome:
+        """
+        The outcome that the reason amounts to.
+        """
+        match self.reason_code:
+            case ReasonCode.NOT_ACTIVE:
+                return AccountOutcome.NOT_ACTIVE
+            case ReasonCode.EXCLUDED:
+                return AccountOutcome.EXCLUDED
+            case _:
+                return AccountOutcome.NOT_COLLECTED
+
+
+Outcome = Collected | NotCollected
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTotals:
+    """
+    The coverage ledger: `listed` is the sum of the other four.
+    """
+
+    listed: int
+    collected: int
+    not_collected: int
+    excluded: int
+    not_active: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserTotals:
+    """
+    Rows read from the collected accounts' reports, root users counted apart.
+
+    `console` has a password, `console_without_mfa` a password and no MFA device, `unknown` a value
+    the report does not make clear for either. Users of accounts not read are unknown in number and
+    in none of these.
+    """
+
+    users: int
+    roots: int
+    console: int
+    console_with_mfa: int
+    console_without_mfa: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTotals:
+    """
+    One check over all rows read: `passed + failed + needs_review + not_applicable + unknown = rows`.
+
+    `check` is the check's column name, parameters included.
+    """
+
+    check: str
+    title: str
+    severity: Severity
+    rows: int
+    passed: int
+    failed: int
+    needs_review: int
+    not_applicable: int
+    unknown: int
+
+    @property
+    def evaluated(self) -> int:
+        """
+        The rows the check could decide about.
+        """
+        return self.passed + self.failed + self.needs_review
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """
+    When the scan ran, and between which moments the reports it read were made. UTC.
+
+    `oldest_report` and `newest_report` are None when no account was read.
+    """
+
+    started: datetime
+    finished: datetime
+    oldest_report: datetime | None
+    newest_report: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameworkRef:
+    """
+    Which control catalog was judged by: its id, edition and the SHA-256 of its file.
+    """
+
+    id: str
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """
+    The totals that every document prints, and what the run was. Stored as `summary.json`.
+
+    `reasons` counts the accounts not collected by reason code. `endpoint` is None unless an AWS
+    endpoint was overridden on purpose. `simulated` is true for the embedded organization.
+    """
+
+    run_id: str
+    period: str
+    organization_id: str
+    management_account_id: AccountId
+    partition: str
+    caller_arn: str
+    role_name: str
+    endpoint: str | None
+    simulated: bool
+    interrupted: bool
+    tool_version: str
+    prepared_by: str
+    organization_name: str
+    selection: Selection
+    window: Window
+    accounts: AccountTotals
+    reasons: Mapping[str, int]
+    users: UserTotals
+    checks: tuple[CheckTotals, ...]
+    findings: int
+    findings_by_verdict: Mapping[str, int]
+    findings_by_confirmation: Mapping[str, int]
+    frameworks: tuple[FrameworkRef, ...]
+    exit_status: int
+    schema: int = field(default=1)
+
+    @property
+    def is_complete(self) -> bool:
+        """
+        Whether every selected account was read.
+        """
+        return not self.accounts.not_collected and not self.interrupted
+
+    @property
+    def unknown_verdicts(self) -> int:
+        """
+        How many verdicts could not be reached about rows that were read.
+        """
+        return sum(check.unknown for check in self.checks)
+
+    @property
+    def exceptions(self) -> int:
+        """
+        How many exceptions were noted: verdicts that say fail.
+        """
+        return sum(check.failed for check in self.checks)
