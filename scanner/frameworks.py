@@ -1,0 +1,352 @@
+"""
+Control catalog file to framework, or a `CatalogError` that lists everything wrong with it.
+
+A catalog is one YAML file for one edition of one framework, named by its id. It maps controls to
+checks. A mapping is an aid for an assessor, not a determination.
+"""
+
+import hashlib
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scanner.checks import CHECKS, BoundCheck
+from scanner.errors import CatalogError
+from scanner.model import FrameworkRef, Relation, Verdict
+from scanner.resources import find_resource
+
+MAX_CATALOG_BYTES = 1024 * 1024
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _MappingEntry(_Entry):
+    check: str
+    relation: Relation = Field(strict=False)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    because: str = Field(min_length=1)
+
+
+class _ControlEntry(_Entry):
+    id: str = Field(min_length=1)
+    title: str = Field(min_length=1)
+    requirement: str = Field(min_length=1)
+    rationale: str = Field(min_length=1)
+    cannot_show: list[str] = Field(min_length=1)
+    notes: list[str] = Field(default_factory=list)
+    sources: list[str] = Field(min_length=1)
+    checks: list[_MappingEntry] = Field(min_length=1)
+
+
+class _ScopeEntry(_Entry):
+    of: str = Field(min_length=1)
+    must_be_declared: bool
+    because: str = Field(min_length=1)
+
+
+class _WordingEntry(_Entry):
+    """
+    The framework's own words for each verdict.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_by_alias=True)
+
+    pass_: str = Field(alias="pass", min_length=1)
+    fail: str = Field(min_length=1)
+    unknown: str = Field(min_length=1)
+    not_applicable: str = Field(alias="not-applicable", min_length=1)
+    not_tested: str = Field(alias="not-tested", min_length=1)
+    needs_review: str = Field(alias="needs-review", min_length=1)
+
+
+class _CatalogEntry(_Entry):
+    format: int = Field(ge=1, le=1)
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    name: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+    published: date
+    status: str = Field(min_length=1)
+    scope: _ScopeEntry
+    wording: _WordingEntry
+    remarks: list[str] = Field(default_factory=list)
+    controls: list[_ControlEntry] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlCheck:
+    """
+    One check as a control uses it: with which parameters, how far it answers, and why.
+    """
+
+    bound: BoundCheck
+    relation: Relation
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """
+    One control of a framework, in our own words, and the checks that bear on it.
+
+    `cannot_show` lists what an assessor must still ask for.
+    """
+
+    id: str
+    title: str
+    requirement: str
+    rationale: str
+    cannot_show: tuple[str, ...]
+    notes: tuple[str, ...]
+    sources: tuple[str, ...]
+    checks: tuple[ControlCheck, ...]
+
+    @property
+    def relation(self) -> Relation:
+        """
+        Direct when at least one check is what the control asks; else supporting.
+        """
+        direct = any(mapped.relation is Relation.DIRECT for mapped in self.checks)
+        return Relation.DIRECT if direct else Relation.SUPPORTING
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """
+    One edition of a framework. `wording` holds its own words for verdicts; `source` the file's bytes.
+
+    `scope_of` names what the framework's scope is about (such as the cardholder data environment);
+    where `scope_must_be_declared`, exceptions need review until the operator has declared it.
+    """
+
+    id: str
+    name: str
+    version: str
+    published: date
+    status: str
+    scope_of: str
+    scope_must_be_declared: bool
+    scope_because: str
+    wording: Mapping[Verdict, str]
+    remarks: tuple[str, ...]
+    controls: tuple[Control, ...]
+    source: bytes
+
+    @property
+    def sha256(self) -> str:
+        """
+        The SHA-256 of the catalog file, in hex.
+        """
+        return hashlib.sha256(self.source).hexdigest()
+
+    @property
+    def ref(self) -> FrameworkRef:
+        """
+        What summaries say of the catalog.
+        """
+        return FrameworkRef(self.id, self.name, self.version, self.sha256)
+
+
+def read_framework(source: bytes, filename: str) -> Framework:
+    """
+    Turn a catalog file's bytes into a framework, or raise `CatalogError` with every problem at once.
+
+    `filename` names the file in messages and must be the framework's id with `.yaml`.
+    """
+    problems = _Problems(filename)
+    entry = _parse(source, problems)
+    controls = [_read_control(control, problems) for control in entry.controls]
+    if Path(filename).name != f"{entry.id}.yaml":
+        problems.add("id", f"{entry.id!r} is not the file's name without .yaml")
+    ids = [control.id for control in entry.controls]
+    for twice in sorted({name for name in ids if ids.count(name) > 1}):
+        problems.add(f"control {twice}", "the id appears twice")
+    problems.raise_any()
+    return Framework(
+        id=entry.id,
+        name=entry.name,
+        version=entry.version,
+        published=entry.published,
+        status=entry.status,
+        scope_of=entry.scope.of,
+        scope_must_be_declared=entry.scope.must_be_declared,
+        scope_because=entry.scope.because,
+        wording={
+            Verdict(key): words for key, words in entry.wording.model_dump(by_alias=True).items()
+        },
+        remarks=tuple(entry.remarks),
+        controls=tuple(sorted(controls, key=lambda control: natural_key(control.id))),
+        source=source,
+    )
+
+
+def find_frameworks() -> dict[str, Path]:
+    """
+    Return the catalogs that ship with orgproof: id to file, in natural order.
+    """
+    files = find_resource("config/frameworks").glob("*.yaml")
+    return {path.stem: path for path in sorted(files, key=lambda path: natural_key(path.stem))}
+
+
+def load_framework(name: str) -> Framework:
+    """
+    Read the catalog that ships under this id, or raise `CatalogError` naming the ids there are.
+    """
+    shipped = find_frameworks()
+    if name not in shipped:
+        raise CatalogError([f"no framework {name!r}; there are: {', '.join(shipped)}"])
+    return load_framework_file(shipped[name])
+
+
+def load_framework_file(path: Path) -> Framework:
+    """
+    Read a catalog file, or raise `CatalogError`.
+    """
+    try:
+        if path.stat().st_size > MAX_CATALOG_BYTES:
+            raise CatalogError([f"{path.name}: larger than 1 MiB; this is not a catalog"])
+        source = path.read_bytes()
+    except OSError as exc:
+        raise CatalogError([f"{path}: cannot be read: {exc.strerror}"]) from exc
+    return read_framework(source, path.name)
+
+
+def bind_checks(frameworks: Sequence[Framework]) -> tuple[BoundCheck, ...]:
+    """
+    Return every check the frameworks use, once for each set of parameters, in order of name.
+    """
+    used = {
+        mapped.bound.name: mapped.bound
+        for framework in frameworks
+        for control in framework.controls
+        for mapped in control.checks
+    }
+    return tuple(used[name] for name in sorted(used))
+
+
+def natural_key(text: str) -> list[tuple[int, str]]:
+    """
+    Sort key under which `8.10` follows `8.9`.
+    """
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)
+    ]
+
+
+class _Problems:
+    def __init__(self, filename: str) -> None:
+        self._filename = filename
+        self._found: list[str] = []
+
+    def add(self, place: str, message: str) -> None:
+        self._found.append(f"{self._filename}: {place}: {message}")
+
+    def raise_any(self) -> None:
+        if self._found:
+            raise CatalogError(self._found)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """
+    Safe YAML in which a key may not appear twice: the second would silently replace the first.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+        """
+        Refuse a mapping that repeats a key. See `yaml.SafeLoader.construct_mapping`.
+        """
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} appears twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep=deep)
+
+
+def _parse(source: bytes, problems: _Problems) -> _CatalogEntry:
+    try:
+        document = yaml.load(source, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader subclass
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as exc:
+        problems.add("file", f"not YAML: {' '.join(str(exc).split())}")
+        problems.raise_any()
+        raise
+    if not isinstance(document, dict):
+        problems.add("file", "holds no catalog; see CONTRIBUTING.md for the format")
+        problems.raise_any()
+    try:
+        return _CatalogEntry.model_validate(document)
+    except ValidationError as exc:
+        for error in exc.errors():
+            place = _name_place(document, error["loc"])
+            problems.add(place, f"{error['msg']}{_show_value(error['input'])}")
+        problems.raise_any()
+        raise
+
+
+def _name_place(document: dict[str, Any], loc: tuple[int | str, ...]) -> str:
+    """
+    Name a field as its author knows it: by the control's id rather than its number in the list.
+    """
+    words: list[str] = []
+    parts = list(loc)
+    if len(parts) > 1 and parts[0] == "controls" and isinstance(parts[1], int):
+        control = document["controls"][parts[1]]
+        known = control.get("id") if isinstance(control, dict) else None
+        words.append(f"control {known or f'number {parts[1] + 1}'}")
+        parts = parts[2:]
+    if parts:
+        words.append("field " + ".".join(str(part) for part in parts))
+    return ", ".join(words) or "file"
+
+
+def _show_value(value: object) -> str:
+    return f" (found {value!r})" if isinstance(value, str | int | float | bool | None) else ""
+
+
+def _read_control(entry: _ControlEntry, problems: _Problems) -> Control:
+    checks = [
+        mapped
+        for number, mapping in enumerate(entry.checks)
+        if (mapped := _read_mapping(entry.id, number, mapping, problems))
+    ]
+    names = [mapped.bound.name for mapped in checks]
+    for twice in sorted({name for name in names if names.count(name) > 1}):
+        problems.add(f"control {entry.id}, field checks", f"{twice} appears twice")
+    return Control(
+        id=entry.id,
+        title=entry.title,
+        requirement=entry.requirement,
+        rationale=entry.rationale,
+        cannot_show=tuple(entry.cannot_show),
+        notes=tuple(entry.notes),
+        sources=tuple(entry.sources),
+        checks=tuple(checks),
+    )
+
+
+def _read_mapping(
+    control: str, number: int, entry: _MappingEntry, problems: _Problems
+) -> ControlCheck | None:
+    place = f"control {control}, field checks.{number}"
+    check = CHECKS.get(entry.check)
+    if check is None:
+        problems.add(place, f"no check {entry.check!r}; there are: {', '.join(sorted(CHECKS))}")
+        return None
+    try:
+        parameters = check.parameters.model_validate(entry.parameters)
+    except ValidationError as exc:
+        for error in exc.errors():
+            field = ".".join(str(part) for part in error["loc"])
+            problems.add(
+                f"{place}.parameters.{field}", f"{error['msg']}{_show_value(error['input'])}"
+            )
+        return None
+    return ControlCheck(BoundCheck(check, parameters), entry.relation, entry.because)
