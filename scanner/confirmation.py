@@ -1,0 +1,138 @@
+"""
+Is a user whom the report shows without MFA still without it? Pure: no disk, no network.
+
+AWS keeps a credential report for four hours, so a user fixed an hour ago still shows as open. While
+the account's session is open, the users picked here are asked about live. The answer annotates a
+finding and never hides it.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from scanner.checks import CHECKS, BoundCheck, NoParameters
+from scanner.credentials import build_table, parse_report
+from scanner.model import AccountId, Confirmation, Verdict
+
+LIST_MFA_DEVICES = "ListMFADevices"
+GET_LOGIN_PROFILE = "GetLoginProfile"
+LIST_USER_TAGS = "ListUserTags"
+
+_CONSOLE_NO_MFA = BoundCheck(CHECKS["console-no-mfa"], NoParameters())
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """
+    A user to ask about.
+    """
+
+    user: str
+    arn: str
+
+    @property
+    def file(self) -> str:
+        """
+        The name under which the live answers are kept: a hash, for an ARN is no file name.
+        """
+        return live_file(self.arn)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveState:
+    """
+    What the account said about one user. `owner` is None where no owner tag was found.
+    """
+
+    confirmation: Confirmation
+    note: str | None
+    owner: str | None
+
+
+NOT_CHECKED = LiveState(Confirmation.NOT_CHECKED, None, None)
+
+
+def live_file(arn: str) -> str:
+    """
+    Return the name of a user's live answers within the account's raw folder.
+    """
+    return f"live/{hashlib.sha256(arn.encode()).hexdigest()[:16]}.json"
+
+
+def pick_candidates(
+    content: bytes, account_id: AccountId, generated_time: datetime
+) -> tuple[Candidate, ...]:
+    """
+    Return the IAM users who have a console password and no MFA, or for whom the report leaves it open.
+
+    Raises `ReportError` where the report is not what AWS sends.
+    """
+    table = build_table([parse_report(content, account_id, generated_time)])
+    verdicts = _CONSOLE_NO_MFA.verdicts(table)
+    picked = table[verdicts.isin([str(Verdict.FAIL), str(Verdict.UNKNOWN)])]
+    return tuple(
+        Candidate(user, arn) for user, arn in zip(picked["user"], picked["arn"], strict=True)
+    )
+
+
+def read_live(record: Mapping[str, Any], owner_tags: Sequence[str]) -> LiveState:
+    """
+    Read the stored live answers about one user.
+
+    `record["answers"]` maps an operation's name to `{"answer": ...}` or `{"error": {"code": ...}}`.
+    GetLoginProfile answers NoSuchEntity both for a missing user and for a missing password, so
+    ListMFADevices tells the two apart (IAM API reference).
+    """
+    answers = record.get("answers", {})
+    devices, profile = answers.get(LIST_MFA_DEVICES, {}), answers.get(GET_LOGIN_PROFILE, {})
+    owner = _read_owner(answers.get(LIST_USER_TAGS, {}), owner_tags)
+    if _error_code(devices) == "NoSuchEntity":
+        return LiveState(Confirmation.USER_DELETED, None, owner)
+    if _error_code(profile) == "NoSuchEntity":
+        return LiveState(Confirmation.PASSWORD_REMOVED, None, owner)
+    problem = _error_code(devices) or _error_code(profile)
+    if problem:
+        return LiveState(Confirmation.NOT_CHECKED, f"could not be asked: {problem}", owner)
+    if "answer" not in devices or "answer" not in profile:
+        return LiveState(Confirmation.NOT_CHECKED, None, owner)
+    held = devices["answer"].get("MFADevices", [])
+    if not held:
+        return LiveState(Confirmation.STILL_OPEN, None, owner)
+    words = ", ".join(
+        f"{name_mfa_kind(str(device.get('SerialNumber', '')))}"
+        f" since {str(device.get('EnableDate', ''))[:10]}"
+        for device in held
+    )
+    return LiveState(Confirmation.FIXED_SINCE_REPORT, words, owner)
+
+
+def name_mfa_kind(serial: str) -> str:
+    """
+    Name the kind of an MFA device by the form of its serial number.
+
+    A virtual device's is an ARN with `:mfa`, a security key's or passkey's an ARN with `:u2f`, a
+    hardware token's no ARN at all (IAM user guide and API reference, MFADevice).
+    """
+    if not serial.startswith("arn:"):
+        return "hardware token"
+    resource = serial.split(":", 5)[-1]
+    if resource.startswith("u2f/"):
+        return "security key or passkey"
+    return "virtual device" if resource.startswith("mfa/") else "device of unknown kind"
+
+
+def _error_code(entry: Mapping[str, Any]) -> str:
+    error = entry.get("error") or {}
+    return str(error.get("code") or "")
+
+
+def _read_owner(entry: Mapping[str, Any], owner_tags: Sequence[str]) -> str | None:
+    tags = (entry.get("answer") or {}).get("Tags", [])
+    held = {str(tag.get("Key", "")).casefold(): str(tag.get("Value", "")) for tag in tags}
+    for name in owner_tags:
+        value = held.get(name.casefold())
+        if value:
+            return value
+    return None
