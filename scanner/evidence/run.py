@@ -1,0 +1,88 @@
+"""
+A finished run as documents are drawn from it: the summary, the tables, the catalogs, the seal.
+
+Nothing here needs AWS or the network. The folder is read, never changed.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from scanner.errors import EvidenceError
+from scanner.evidence.store import read_file
+from scanner.evidence.tables import read_batches, read_table
+from scanner.frameworks import Framework, read_framework
+from scanner.model import Summary
+from scanner.records import decode, encode
+
+
+def encode_summary(summary: Summary) -> bytes:
+    """
+    Encode a summary as `summary.json` holds it.
+    """
+    return encode(summary)
+
+
+class StoredRun:
+    """
+    A run folder whose evidence is complete. Raises `EvidenceError` where a file is missing or damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / "manifest.json").is_file():
+            raise EvidenceError(
+                f"{folder}: is not a finished run, for it has no manifest.json; "
+                "give the folder that a scan printed"
+            )
+
+    @cached_property
+    def summary(self) -> Summary:
+        """
+        The totals every document prints.
+        """
+        path = self.folder / "summary.json"
+        return decode(Summary, read_file(path), str(path))
+
+    @cached_property
+    def manifest_sha256(self) -> str:
+        """
+        The SHA-256 of `manifest.json`, in hex: the seal that documents print.
+        """
+        return hashlib.sha256(read_file(self.folder / "manifest.json")).hexdigest()
+
+    @cached_property
+    def frameworks(self) -> tuple[Framework, ...]:
+        """
+        The catalogs the run was judged by, from the bytes kept with it.
+        """
+        folder = self.folder / "inputs" / "frameworks"
+        names = [f"{ref.id}.yaml" for ref in self.summary.frameworks]
+        return tuple(read_framework(read_file(folder / name), name) for name in names)
+
+    def accounts(self) -> pd.DataFrame:
+        """
+        Return the accounts table, sorted by account id. Columns: `scanner.evidence.tables`.
+        """
+        return read_table(self.folder / "tables" / "accounts.parquet")
+
+    def findings(self) -> pd.DataFrame:
+        """
+        Return the findings table, sorted by account id, ARN and check.
+        """
+        return read_table(self.folder / "tables" / "findings.parquet")
+
+    def controls(self) -> pd.DataFrame:
+        """
+        Return the controls table, in the catalogs' order.
+        """
+        return read_table(self.folder / "tables" / "controls.parquet")
+
+    def users(self) -> Iterator[pd.DataFrame]:
+        """
+        Yield the users table in batches, sorted by account id and ARN.
+        """
+        return read_batches(self.folder / "tables" / "users.parquet")
