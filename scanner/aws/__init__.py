@@ -1,0 +1,9 @@
+"""
+Talking to AWS: the account list, and the way into each account. Alone in importing boto3.
+"""
+
+from scanner.aws.clients import Clients, connect
+from scanner.aws.collector import AwsCollector, RolePlan
+from scanner.aws.directory import AwsDirectory
+
+__all__ = ["AwsCollector", "AwsDirectory", "Clients", "RolePlan", "connect"]

@@ -1,0 +1,166 @@
+"""
+The three clients of a scan, and whose credentials the IAM client signs with.
+
+One client serves every account: a new boto3 Session for each costs about fifty times the CPU. What
+changes from account to account is a ContextVar that the IAM client's credentials read at the moment
+of signing. It has no default, so a call outside any account's context raises and sends nothing.
+"""
+
+import ipaddress
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import CredentialProvider, Credentials, ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError
+
+from scanner.errors import SettingsError
+
+_CURRENT: ContextVar[Credentials] = ContextVar("credentials of the account at work")
+
+_DEFAULT_REGION = "us-east-1"
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """
+    What a scan calls AWS with. `own` are the caller's credentials, refreshable where their source is.
+    """
+
+    sts: Any
+    organizations: Any
+    iam: Any
+    own: Credentials
+
+
+def connect(
+    *, profile: str | None, region: str | None, endpoint: str | None, workers: int
+) -> Clients:
+    """
+    Make the clients, once and in the main thread: neither Sessions nor client creation are thread-safe.
+
+    Credentials come from boto3's usual chain. Endpoints named in the environment or in AWS's config
+    files are ignored; only `endpoint` overrides them, and plain http only on loopback. Raises
+    `SettingsError` when there are no credentials, no such profile, or the endpoint is refused.
+    """
+    if endpoint is not None:
+        check_endpoint(endpoint)
+    _hush()
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=workers + 2,
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
+        user_agent_extra="orgproof",
+    )
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        own = session.get_credentials()
+        where = session.region_name or _DEFAULT_REGION
+        if own is None:
+            raise SettingsError(
+                "no AWS credentials were found; sign in (aws sso login), set AWS_PROFILE or pass --profile"
+            )
+        options = {"region_name": where, "endpoint_url": endpoint, "config": config}
+        return Clients(
+            sts=session.client("sts", **options),  # type: ignore[call-overload]
+            organizations=session.client("organizations", **options),  # type: ignore[call-overload]
+            iam=_session_of_accounts().client("iam", **options),  # type: ignore[call-overload]
+            own=own,
+        )
+    except BotoCoreError as exc:
+        raise SettingsError(f"AWS credentials cannot be used: {exc}") from exc
+
+
+@contextmanager
+def acting_as(credentials: Credentials) -> Iterator[None]:
+    """
+    Let the IAM client sign with these credentials within the block, in this thread alone.
+
+    The block must hold whole calls and no pause: a ContextVar that stays set is seen by the next
+    account that the same thread works on.
+    """
+    token = _CURRENT.set(credentials)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def check_endpoint(endpoint: str) -> None:
+    """
+    Raise `SettingsError` unless the endpoint is https, or http on this machine's loopback.
+    """
+    try:
+        parts = urlsplit(endpoint)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if not host or parts.username or parts.scheme not in {"http", "https"}:
+        raise SettingsError(
+            f"endpoint {endpoint!r} is not an address such as https://host:port"
+            if not parts.username
+            else "the endpoint must not carry a user name or password"
+        )
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise SettingsError(
+            f"endpoint {endpoint} is plain http beyond this machine, which would show session tokens to "
+            "the network; use https"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _hush() -> None:
+    """
+    Keep botocore's DEBUG records from ever being made: they hold session tokens and secret keys.
+    """
+    for name in ("boto3", "botocore", "urllib3"):
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.INFO))
+
+
+class _CurrentCredentials(Credentials):
+    """
+    The credentials of whichever account is at work in this context.
+    """
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """
+        Return the current account's credentials, or raise `LookupError` outside any account.
+        """
+        return _CURRENT.get().get_frozen_credentials()
+
+
+class _CurrentProvider(CredentialProvider):
+    METHOD = "orgproof"
+    CANONICAL_NAME = None
+
+    def load(self) -> Credentials:
+        """
+        Return the credentials object that reads the context. See `CredentialProvider.load`.
+        """
+        return _CurrentCredentials("unset", "unset")
+
+
+def _session_of_accounts() -> boto3.Session:
+    core = botocore.session.Session()
+    core.get_component("credential_provider").insert_before("env", _CurrentProvider())
+    return boto3.Session(botocore_session=core)

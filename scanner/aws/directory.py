@@ -1,0 +1,202 @@
+"""
+The account list, from AWS Organizations: all of it, or an error.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from scanner.aws.calls import Answer, CallLog, call_once, drive, retry, to_plain
+from scanner.aws.clients import Clients, acting_as
+from scanner.aws.faults import CallError, Fault
+from scanner.errors import DiscoveryError
+from scanner.interfaces import Clock
+from scanner.model import ReasonCode
+from scanner.organization import (
+    ACCOUNTS_FILE,
+    CALLER_FILE,
+    FEATURES_FILE,
+    ORGANIZATION_FILE,
+    UNITS_FILE,
+    read_paths,
+)
+from scanner.records import encode
+
+_PATIENCE = 300.0
+"""
+Seconds before the listing is given up: ListAccounts hands out 20 accounts a call, 8 calls a second.
+"""
+
+_NEXT_STEPS = {
+    "AWSOrganizationsNotInUseException": "this account is in no organization; use one that is",
+    "AccessDeniedException": (
+        "run from the management account or a delegated administrator, and allow the organizations "
+        "actions that the README lists"
+    ),
+}
+
+
+class AwsDirectory:
+    """
+    The organization of the caller's account. See `Directory`.
+    """
+
+    def __init__(
+        self, clients: Clients, clock: Clock, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._clients = clients
+        self._clock = clock
+        self._sleep = sleep
+        self._log = CallLog(clock)
+        self._deadline = 0.0
+
+    def ask(self) -> Mapping[str, bytes]:
+        """
+        Ask who calls, which organization this is, and for every account. See `Directory.ask`.
+        """
+        self._deadline = self._clock.monotonic() + _PATIENCE
+        organizations = self._clients.organizations
+        try:
+            caller = self._call("sts:GetCallerIdentity", self._clients.sts.get_caller_identity)
+            organization = self._call(
+                "organizations:DescribeOrganization", organizations.describe_organization
+            )
+            pages = self._call_pages(
+                "organizations:ListAccounts", organizations.list_accounts, "Accounts"
+            )
+        except CallError as exc:
+            raise DiscoveryError(_explain(exc.fault)) from exc
+        return {
+            CALLER_FILE: encode(to_plain(caller)),
+            ORGANIZATION_FILE: encode(to_plain(organization)),
+            ACCOUNTS_FILE: encode({"pages": to_plain(pages)}),
+            UNITS_FILE: encode(self._ask_units(pages)),
+            FEATURES_FILE: encode(self._ask_features()),
+        }
+
+    def _ask_units(self, pages: list[Answer]) -> dict[str, Any]:
+        """
+        Ask for the names of roots and OUs, and for the place of accounts that came without `Paths`.
+
+        Names are a courtesy: where they are refused, ids stand in for them and `errors` says so. The
+        place of an account is not, since a selection by OU rests on it.
+        """
+        entries = [entry for page in pages for entry in page.get("Accounts", [])]
+        walk = any(not read_paths(entry) for entry in entries)
+        units: dict[str, Any] = {"roots": [], "children": {}, "accounts": {}, "errors": []}
+        try:
+            self._walk(units, with_accounts=walk)
+        except CallError as exc:
+            if walk:
+                raise DiscoveryError(_explain(exc.fault)) from exc
+            units["errors"].append(str(exc))
+        return units
+
+    def _walk(self, units: dict[str, Any], *, with_accounts: bool) -> None:
+        organizations = self._clients.organizations
+        for page in self._call_pages("organizations:ListRoots", organizations.list_roots, "Roots"):
+            units["roots"] += to_plain(page["Roots"])
+        waiting = [str(root["Id"]) for root in units["roots"]]
+        while waiting:
+            parent = waiting.pop()
+            children = [
+                child
+                for page in self._call_pages(
+                    "organizations:ListOrganizationalUnitsForParent",
+                    organizations.list_organizational_units_for_parent,
+                    "OrganizationalUnits",
+                    ParentId=parent,
+                )
+                for child in to_plain(page["OrganizationalUnits"])
+            ]
+            units["children"][parent] = children
+            waiting += [
+                str(child["Id"]) for child in children if child["Id"] not in units["children"]
+            ]
+            if with_accounts:
+                units["accounts"][parent] = [
+                    account["Id"]
+                    for page in self._call_pages(
+                        "organizations:ListAccountsForParent",
+                        organizations.list_accounts_for_parent,
+                        "Accounts",
+                        ParentId=parent,
+                    )
+                    for account in page["Accounts"]
+                ]
+
+    def _ask_features(self) -> dict[str, Any]:
+        """
+        Ask whether root access is managed centrally. Only some callers may know; a refusal is kept.
+        """
+        try:
+            with acting_as(self._clients.own):
+                answer = call_once(
+                    "iam:ListOrganizationsFeatures",
+                    self._clients.iam.list_organizations_features,
+                    self._log,
+                )
+        except CallError as exc:
+            return {"error": {"code": exc.fault.error, "message": exc.fault.message}}
+        return {"answer": to_plain(answer)}
+
+    def _call(self, operation: str, method: Callable[..., Any], **arguments: str) -> Answer:
+        steps = retry(
+            lambda: call_once(operation, method, self._log, **arguments),
+            self._clock,
+            self._deadline,
+        )
+        return drive(steps, self._sleep)
+
+    def _call_pages(
+        self, operation: str, method: Callable[..., Any], items: str, **arguments: str
+    ) -> list[Answer]:
+        """
+        Call until no token is left. A page may be empty and still have a next one (API reference).
+        """
+        pages: list[Answer] = []
+        token: str | None = None
+        while True:
+            more = {"NextToken": token} if token else {}
+            page = self._call(operation, method, **arguments, **more)
+            if not isinstance(page.get(items), list):
+                raise CallError(_missing(operation, items))
+            pages.append(page)
+            following = page.get("NextToken")
+            if not following:
+                return pages
+            if following == token:
+                raise CallError(_missing(operation, "a NextToken that moves on"))
+            token = str(following)
+
+
+def _missing(operation: str, what: str) -> Fault:
+    return Fault(
+        operation,
+        ReasonCode.BAD_RESPONSE,
+        error="BadResponse",
+        message=f"the answer lacks {what}",
+        status=200,
+        request_id="",
+        passing=False,
+    )
+
+
+def _explain(fault: Fault) -> str:
+    step = _NEXT_STEPS.get(fault.error)
+    if step is None:
+        match fault.code:
+            case ReasonCode.ROLE_CHAIN_EXPIRED | ReasonCode.CALLER_EXPIRED:
+                step = "your own credentials have expired; sign in again"
+            case ReasonCode.CLOCK_SKEW:
+                step = "this machine's clock is off; set it right"
+            case ReasonCode.NETWORK | ReasonCode.BAD_RESPONSE:
+                step = "check the network, the proxy and the endpoint"
+            case ReasonCode.THROTTLED | ReasonCode.SERVICE_ERROR:
+                step = "try again later"
+            case _:
+                step = "check the caller's credentials and permissions"
+    return (
+        f"the account list could not be read whole: {fault.operation} answered {fault.error} "
+        f"({fault.message}); {step}"
+    )
