@@ -6,16 +6,21 @@ that throttled accounts starve healthy ones. Here every account has its own, and
 the executor, which does other accounts' work meanwhile.
 """
 
-import sys
 from collections.abc import Callable, Generator
 from datetime import datetime
 from typing import Any, TypeVar
 
-from tenacity import BaseRetrying, RetryCallState, retry_if_exception, wait_random_exponential
-from tenacity import DoAttempt as Attempting
-from tenacity import DoSleep as Pausing
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
+from tenacity.wait import wait_base
 
-from scanner.aws.faults import CallError, classify
+from scanner.aws.faults import CallError, Fault, classify
 from scanner.interfaces import Clock
 from scanner.model import Request
 
@@ -29,8 +34,10 @@ ATTEMPTS = 7
 How often one call is tried while its fault may pass: about 30 seconds of pauses in the mean.
 """
 
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 20.0
+RETRY_PAUSES = wait_random_exponential(multiplier=0.5, max=20)
+"""
+Seconds between two attempts: anything up to 0.5, then 1, 2, 4 and so on up to 20.
+"""
 
 
 class CallLog:
@@ -49,39 +56,11 @@ class CallLog:
         self.requests.append(Request(operation, self._clock.now(), request_id, status, error))
 
 
-class PausingRetrying(BaseRetrying):
-    """
-    tenacity's retry loop as a generator: it yields each pause instead of sleeping through it.
-    """
-
-    def __call__(self, fn: Callable[..., T], *args: Any, **kwargs: Any) -> Pauses[T]:  # type: ignore[override]  # noqa: ANN401 - tenacity's signature
-        """
-        Call `fn` until it succeeds or the retries end, yielding the seconds to wait in between.
-        """
-        self.begin()
-        state = RetryCallState(retry_object=self, fn=fn, args=args, kwargs=kwargs)
-        while True:
-            do = self.iter(retry_state=state)
-            if isinstance(do, Attempting):
-                try:
-                    result = fn(*args, **kwargs)
-                except CallError:
-                    state.set_exception(sys.exc_info())  # type: ignore[arg-type]
-                else:
-                    state.set_result(result)
-            elif isinstance(do, Pausing):
-                state.prepare_for_next_attempt()
-                yield float(do)
-            else:
-                answer: T = do
-                return answer
-
-
-def is_passing(exc: BaseException) -> bool:
+def is_passing(fault: Fault) -> bool:
     """
     Tell whether a failed call may succeed a little later.
     """
-    return isinstance(exc, CallError) and exc.fault.passing
+    return fault.passing
 
 
 def retry(
@@ -89,26 +68,34 @@ def retry(
     clock: Clock,
     deadline: float,
     *,
-    when: Callable[[BaseException], bool] = is_passing,
+    when: Callable[[Fault], bool] = is_passing,
 ) -> Pauses[T]:
     """
     Make one call, again while its fault may pass and the deadline (monotonic seconds) allows.
 
-    Yields the pauses and returns the answer, or raises the last `CallError`.
+    Yields the pauses and returns the answer, or raises the last `CallError`. tenacity's own loop keeps its
+    state in the thread, and these steps move from thread to thread: only its waiting times are used.
     """
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return call()
+        except CallError as exc:
+            pause = choose_pause(RETRY_PAUSES, attempt)
+            late = clock.monotonic() + pause >= deadline
+            if late or attempt >= ATTEMPTS or not when(exc.fault):
+                raise
+        yield pause
 
-    def is_over(state: RetryCallState) -> bool:
-        late = clock.monotonic() + (state.upcoming_sleep or 0) >= deadline
-        return late or state.attempt_number >= ATTEMPTS
 
-    retrying = PausingRetrying(
-        stop=is_over,
-        wait=wait_random_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
-        retry=retry_if_exception(when),
-        reraise=True,
-    )
-    answer: T = yield from retrying(call)
-    return answer
+def choose_pause(pauses: wait_base, attempt: int) -> float:
+    """
+    Return how long to wait after so many attempts: growing, with jitter, so that accounts spread out.
+    """
+    state = RetryCallState(retry_object=Retrying(), fn=None, args=(), kwargs={})
+    state.attempt_number = attempt
+    return float(pauses(state))
 
 
 def call_once(operation: str, method: Callable[..., Any], log: CallLog, **arguments: Any) -> Answer:  # noqa: ANN401 - boto3's arguments
@@ -130,17 +117,20 @@ def call_once(operation: str, method: Callable[..., Any], log: CallLog, **argume
     return answer
 
 
-def drive(steps: Pauses[T], sleep: Callable[[float], None]) -> T:
+def call_patiently(call: Callable[[], T], patience: float, sleep: Callable[[float], None]) -> T:
     """
-    Run steps to their end in this thread, sleeping through their pauses.
+    Make one call in the main thread, again while its fault may pass, for at most `patience` seconds.
+
+    Raises the last `CallError`.
     """
-    while True:
-        try:
-            pause = next(steps)
-        except StopIteration as done:
-            answer: T = done.value
-            return answer
-        sleep(pause)
+    retrying = Retrying(
+        retry=retry_if_exception(lambda exc: isinstance(exc, CallError) and exc.fault.passing),
+        wait=RETRY_PAUSES,
+        stop=stop_after_delay(patience) | stop_after_attempt(ATTEMPTS),
+        sleep=sleep,
+        reraise=True,
+    )
+    return retrying(call)
 
 
 def to_plain(answer: Any) -> Any:  # noqa: ANN401 - any JSON value

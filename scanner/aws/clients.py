@@ -8,6 +8,7 @@ of signing. It has no default, so a call outside any account's context raises an
 
 import ipaddress
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -66,7 +67,8 @@ def connect(
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
         own = session.get_credentials()
-        where = session.region_name or _DEFAULT_REGION
+        # Lambda and ECS name their region in AWS_REGION, which boto3 does not read.
+        where = session.region_name or os.environ.get("AWS_REGION") or _DEFAULT_REGION
         if own is None:
             raise SettingsError(
                 "no AWS credentials were found; sign in (aws sso login), set AWS_PROFILE or pass --profile"

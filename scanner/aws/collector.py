@@ -12,9 +12,18 @@ from datetime import datetime
 from typing import Any
 
 from botocore.credentials import Credentials
-from tenacity import RetryCallState, wait_random_exponential
+from tenacity import wait_random_exponential
 
-from scanner.aws.calls import Answer, CallLog, Pauses, call_once, is_passing, retry, to_plain
+from scanner.aws.calls import (
+    Answer,
+    CallLog,
+    Pauses,
+    call_once,
+    choose_pause,
+    is_passing,
+    retry,
+    to_plain,
+)
 from scanner.aws.clients import Clients, acting_as
 from scanner.aws.explain import explain
 from scanner.aws.faults import REPORT_LIMIT, REPORT_PENDING, CallError, Fault
@@ -212,7 +221,7 @@ class AwsCollector:
                         raise
                     pending = refused or exc.fault
             polls += 1
-            pause = _pause(polls)
+            pause = choose_pause(_POLLS, polls)
             if self._clock.monotonic() + pause >= visit.deadline:
                 raise CallError(pending or _late_report())
             yield pause
@@ -302,7 +311,7 @@ class AwsCollector:
         visit: _Visit,
         action: str,
         *,
-        when: Callable[[BaseException], bool] = is_passing,
+        when: Callable[[Fault], bool] = is_passing,
         shape: Callable[[Answer], None] | None = None,
         **arguments: Any,  # noqa: ANN401 - boto3's arguments
     ) -> Pauses[Answer]:
@@ -352,11 +361,11 @@ _METHODS = {
 }
 
 
-def _is_passing_here(exc: BaseException) -> bool:
+def _is_passing_here(fault: Fault) -> bool:
     """
     Tell whether GenerateCredentialReport is to be called again at once: not when capacity is lacking.
     """
-    return is_passing(exc) and isinstance(exc, CallError) and exc.fault.error != REPORT_LIMIT
+    return fault.passing and fault.error != REPORT_LIMIT
 
 
 def _check_report(answer: Answer) -> None:
@@ -372,15 +381,6 @@ def _check_report(answer: Answer) -> None:
         raise CallError(
             _bad_answer("iam:GetCredentialReport", "it holds no Content or no GeneratedTime")
         )
-
-
-def _pause(polls: int) -> float:
-    """
-    Return how long to wait after so many polls: growing, with jitter, so that accounts spread out.
-    """
-    state = RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
-    state.attempt_number = polls
-    return float(_POLLS(state))
 
 
 def _bad_answer(operation: str, what: str) -> Fault:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scanner.aws.calls import Answer, CallLog, call_once, drive, retry, to_plain
+from scanner.aws.calls import Answer, CallLog, call_once, call_patiently, to_plain
 from scanner.aws.clients import Clients, acting_as
 from scanner.aws.faults import CallError, Fault
 from scanner.errors import DiscoveryError
@@ -22,9 +22,9 @@ from scanner.organization import (
 )
 from scanner.records import encode
 
-_PATIENCE = 300.0
+_PATIENCE = 120.0
 """
-Seconds before the listing is given up: ListAccounts hands out 20 accounts a call, 8 calls a second.
+Seconds before one call of the listing is given up. AWS throttles ListAccounts beyond 8 calls a second.
 """
 
 _NEXT_STEPS = {
@@ -45,16 +45,13 @@ class AwsDirectory:
         self, clients: Clients, clock: Clock, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._clients = clients
-        self._clock = clock
         self._sleep = sleep
         self._log = CallLog(clock)
-        self._deadline = 0.0
 
     def ask(self) -> Mapping[str, bytes]:
         """
         Ask who calls, which organization this is, and for every account. See `Directory.ask`.
         """
-        self._deadline = self._clock.monotonic() + _PATIENCE
         organizations = self._clients.organizations
         try:
             caller = self._call("sts:GetCallerIdentity", self._clients.sts.get_caller_identity)
@@ -141,12 +138,9 @@ class AwsDirectory:
         return {"answer": to_plain(answer)}
 
     def _call(self, operation: str, method: Callable[..., Any], **arguments: str) -> Answer:
-        steps = retry(
-            lambda: call_once(operation, method, self._log, **arguments),
-            self._clock,
-            self._deadline,
+        return call_patiently(
+            lambda: call_once(operation, method, self._log, **arguments), _PATIENCE, self._sleep
         )
-        return drive(steps, self._sleep)
 
     def _call_pages(
         self, operation: str, method: Callable[..., Any], items: str, **arguments: str
