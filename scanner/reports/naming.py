@@ -1,0 +1,33 @@
+"""
+The documents' file names, and the refusal to write over one.
+"""
+
+import re
+from pathlib import Path
+
+from scanner.errors import RenderError
+from scanner.model import Summary
+
+# The period comes from summary.json, which someone may have edited: it must not lead elsewhere.
+_SAFE_PERIOD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+
+
+def name_document(summary: Summary, ending: str) -> str:
+    """
+    Return a document's file name, such as `orgproof-2026-Q4.pdf`, or raise `RenderError`.
+    """
+    if not _SAFE_PERIOD.fullmatch(summary.period):
+        raise RenderError(
+            f"period {summary.period!r} in summary.json cannot be part of a file name; "
+            "run `orgproof verify` on the run"
+        )
+    return f"orgproof-{summary.period}.{ending}"
+
+
+def claim(path: Path) -> Path:
+    """
+    Return the path when nothing stands there, else raise `RenderError`: documents are written once.
+    """
+    if path.exists() or path.is_symlink():
+        raise RenderError(f"{path}: exists already; give a folder without this document")
+    return path

@@ -1,0 +1,100 @@
+"""
+The workbook for security teams: the tables to filter and sort, with a summary before and the method after.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+from openpyxl.packaging.core import DocumentProperties
+
+from scanner.evidence import StoredRun
+from scanner.evidence.store import create_file
+from scanner.model import Summary
+from scanner.reports.archive import open_workbook, save_workbook
+from scanner.reports.covers import write_method, write_summary
+from scanner.reports.naming import claim, name_document
+from scanner.reports.sheets import ROW_LIMIT, Print, TableLayout, write_table
+from scanner.reports.tables import Row, list_rows, list_user_columns, stream_users
+from scanner.reports.wording import TITLE, list_notices
+
+_WIDTHS = {
+    "account_id": 15.0,
+    "account_name": 26.0,
+    "acceptance": 16.0,
+    "arn": 52.0,
+    "check": 26.0,
+    "confirmation": 19.0,
+    "confirmation_note": 30.0,
+    "control_id": 12.0,
+    "controls": 46.0,
+    "email": 30.0,
+    "finding_id": 23.0,
+    "framework": 17.0,
+    "first_seen": 21.0,
+    "generated_time": 21.0,
+    "last_seen": 21.0,
+    "name": 26.0,
+    "observation": 58.0,
+    "ou_ids": 30.0,
+    "ou_path": 30.0,
+    "reason": 80.0,
+    "reason_code": 19.0,
+    "report_sha256": 30.0,
+    "title": 56.0,
+    "user": 28.0,
+    "user_creation_time": 21.0,
+}
+_MARKED = frozenset({"verdict", "severity", "outcome"})
+
+
+def render_workbook(run: StoredRun, folder: Path, row_limit: int = ROW_LIMIT) -> list[Path]:
+    """
+    Write `orgproof-<period>.xlsx`. See `Renderer`. `row_limit` is how many rows one sheet may hold.
+    """
+    summary = run.summary
+    path = claim(folder / name_document(summary, "xlsx"))
+    page = _describe_page(run)
+    with open_workbook(_describe_document(summary)) as workbook:
+        write_summary(workbook, run, page)
+        for layout, rows in _list_tables(run):
+            write_table(workbook, layout, rows, page, row_limit)
+        write_method(workbook, run, page)
+        with create_file(path) as file:
+            save_workbook(workbook, file, summary.window.finished)
+    return [path]
+
+
+def _list_tables(run: StoredRun) -> Iterator[tuple[TableLayout, Iterable[Row]]]:
+    yield _lay_out("Findings", run.findings(), "No findings in the accounts that were read")
+    columns = list_user_columns(run)
+    checks = frozenset(check.check for check in run.summary.checks)
+    empty = "No account was read"
+    yield TableLayout("Users", columns, empty, _WIDTHS, checks), stream_users(run)
+    yield _lay_out("Accounts", run.accounts(), "The organization lists no accounts")
+    yield _lay_out("Controls", run.controls(), "No framework was chosen")
+
+
+def _lay_out(title: str, frame: pd.DataFrame, empty: str) -> tuple[TableLayout, Iterable[Row]]:
+    columns = [str(name) for name in frame.columns]
+    return TableLayout(title, columns, empty, _WIDTHS, _MARKED), list_rows(frame)
+
+
+def _describe_document(summary: Summary) -> DocumentProperties:
+    return DocumentProperties(
+        title=f"{TITLE}: {summary.organization_id}, {summary.period}",
+        creator=f"orgproof {summary.tool_version}",
+        lastModifiedBy=f"orgproof {summary.tool_version}",
+        description=f"Run {summary.run_id}",
+        language="en",
+    )
+
+
+def _describe_page(run: StoredRun) -> Print:
+    summary = run.summary
+    labels = ", ".join(notice.label for notice in list_notices(summary))
+    return Print(
+        header=f"{summary.organization_id}, {summary.period}",
+        notice=f'&"Calibri,Bold"&K9B1C1C{labels}' if labels else "",
+        footer=f"orgproof {summary.tool_version}, seal {run.manifest_sha256[:16]}",
+    )

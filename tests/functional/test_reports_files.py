@@ -1,0 +1,241 @@
+import csv
+import hashlib
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import reports_fixture as fixture
+
+from scanner.errors import RenderError
+from scanner.evidence.tables import ACCOUNTS, CONTROLS, FINDINGS, users_schema
+from scanner.model import CheckTotals, Severity
+from scanner.reports import FORMATS
+from scanner.reports.tables import list_records
+
+FORBIDDEN = re.compile(rb"compliant|certified|passed pci|pci.passed", re.IGNORECASE)
+
+
+def render(run, kind):
+    folder = run.folder / "reports"
+    folder.mkdir(exist_ok=True)
+    return {path.name: path for path in FORMATS[kind](run, folder)}
+
+
+def read_csv(path):
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file))
+
+
+@pytest.fixture
+def run(tmp_path):
+    return fixture.write_run(tmp_path, fixture.ordinary())
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    return fixture.write_run(tmp_path, fixture.hostile())
+
+
+def test_the_registry_names_every_format_in_order():
+    """
+    These are the names that `--format` takes.
+    """
+    assert list(FORMATS) == ["pdf", "xlsx", "csv", "json"]
+
+
+def test_the_registry_imports_no_drawing_library():
+    """
+    `orgproof --help` must not wait for WeasyPrint.
+    """
+    code = (
+        "import sys, scanner.reports; "
+        "print(sorted({'weasyprint', 'openpyxl', 'jinja2'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "csv", "json"])
+def test_a_document_is_never_written_over(run, kind):
+    """
+    A second rendering into the same folder is refused, and the first documents stay as they are.
+    """
+    first = {name: path.read_bytes() for name, path in render(run, kind).items()}
+
+    with pytest.raises(RenderError, match="exists already; give a folder without this document"):
+        render(run, kind)
+
+    assert {name: (run.folder / "reports" / name).read_bytes() for name in first} == first
+
+
+@pytest.mark.parametrize("kind", ["pdf", "xlsx", "json"])
+@pytest.mark.parametrize("period", ["../../evil", "a/b", "", ".hidden", "2026\nQ4", "x" * 200])
+def test_a_period_that_leads_elsewhere_is_refused(tmp_path, kind, period):
+    """
+    The period in summary.json becomes a file name, and someone may have edited summary.json.
+    """
+    run = fixture.write_run(tmp_path / "run", fixture.clean(), period=period)
+
+    with pytest.raises(RenderError, match="cannot be part of a file name"):
+        render(run, kind)
+
+    assert list((tmp_path / "run" / "reports").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "csv", "json"])
+def test_the_same_evidence_gives_the_same_bytes(tmp_path, kind):
+    """
+    Two renderings, at different moments and of equal evidence, are equal to the last byte.
+    """
+    digests = []
+    for name in ("one", "two"):
+        run = fixture.write_run(tmp_path / name, fixture.hostile())
+        documents = render(run, kind)
+        digests.append(
+            {
+                name: hashlib.sha256(path.read_bytes()).hexdigest()
+                for name, path in documents.items()
+            }
+        )
+
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "csv", "json"])
+def test_documents_are_for_their_owner_alone(run, kind):
+    """
+    They name people who can sign in with a password alone.
+    """
+    modes = {path.stat().st_mode & 0o777 for path in render(run, kind).values()}
+
+    assert modes == {0o600}
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_no_text_document_promises_anything(run, kind):
+    """
+    The determination is the assessor's: the words that would make it ours appear nowhere.
+    """
+    for path in render(run, kind).values():
+        assert not FORBIDDEN.search(path.read_bytes()), path.name
+
+
+def test_csv_columns_are_the_tables_own(run):
+    """
+    The four files hold the documented columns in their order, under the documented names.
+    """
+    documents = render(run, "csv")
+
+    headers = {name: read_csv(path)[0] for name, path in documents.items()}
+    checks = [check.check for check in run.summary.checks]
+    assert headers == {
+        "findings.csv": FINDINGS.names,
+        "accounts.csv": ACCOUNTS.names,
+        "users.csv": users_schema(checks).names,
+        "controls.csv": CONTROLS.names,
+    }
+
+
+def test_csv_is_what_rfc_4180_and_excel_expect(run):
+    """
+    A byte order mark, CR LF line ends, and quotes around every field.
+    """
+    content = render(run, "csv")["accounts.csv"].read_bytes()
+
+    assert content.startswith(b'\xef\xbb\xbf"account_id","name"')
+    lines = content.decode("utf-8-sig").split("\r\n")
+    assert lines.pop() == ""
+    assert all(line.startswith('"') and line.endswith('"') for line in lines)
+
+
+def test_csv_values_are_written_for_machines_too(run):
+    """
+    Zeros are kept, times are ISO 8601 in UTC, booleans are words, and nothing is an empty field.
+    """
+    header, *rows = read_csv(render(run, "csv")["users.csv"])
+    by_user = {row[header.index("user")]: dict(zip(header, row, strict=True)) for row in rows}
+
+    odd = by_user["odd"]
+    assert odd["account_id"] == "012345678901"
+    assert odd["user_creation_time"] == "2021-03-04T05:06:07Z"
+    assert (odd["is_root"], odd["mfa_active"]) == ("false", "false")
+    assert odd["password_enabled"] == ""
+    assert odd["console-no-mfa"] == "unknown"
+
+
+def test_no_csv_field_is_a_formula_and_no_name_breaks_a_line(hostile):
+    """
+    Whatever accounts and users are called, each record is one line and no field computes.
+    """
+    for path in render(hostile, "csv").values():
+        rows = read_csv(path)
+        fields = [field for row in rows for field in row]
+        assert not [field for field in fields if re.match(r"\s*[=+\-@\uff1d]", field)]
+        assert len(path.read_bytes().splitlines()) == len(rows)
+
+
+def test_csv_names_are_shown_with_their_hidden_characters(hostile):
+    """
+    A direction mark or a line break in a name is seen, not obeyed.
+    """
+    text = render(hostile, "csv")["accounts.csv"].read_text("utf-8-sig")
+
+    assert "payments[U+202E]gpj.exe [U+200F][U+2066]mark" in text
+    assert "line one[U+000D][U+000A]line two[U+0009]tab[U+0000]nul[U+001B][31mred[U+007F]" in text
+    assert "\u202e" not in text
+
+
+def test_csv_of_an_empty_run_is_headers(tmp_path):
+    """
+    No accounts still give four files that say which columns they would have.
+    """
+    run = fixture.write_run(tmp_path, [])
+
+    lengths = {name: len(read_csv(path)) for name, path in render(run, "csv").items()}
+
+    assert lengths == {"findings.csv": 1, "accounts.csv": 1, "users.csv": 1, "controls.csv": 9}
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_users_table_without_a_checks_verdicts_is_refused(tmp_path, kind):
+    """
+    A check that the summary counts but the users table lacks is an error, not an empty column.
+    """
+    invented = CheckTotals("invented", "Invented", Severity.LOW, 0, 0, 0, 0, 0, 0)
+    run = fixture.write_run(tmp_path, fixture.clean(), checks=(invented,))
+
+    with pytest.raises(RenderError, match=r"users\.parquet has no column invented"):
+        render(run, kind)
+
+    assert not list((tmp_path / "reports").glob("*users*"))
+
+
+def test_json_holds_names_exactly_as_aws_gave_them(hostile):
+    """
+    The document for machines changes nothing: it is where the exact name can be looked up.
+    """
+    (path,) = render(hostile, "json").values()
+    document = json.loads(path.read_bytes())
+
+    names = {account["name"] for account in document["accounts"]}
+    assert names == set(fixture.HOSTILE)
+
+
+def test_json_carries_the_totals_the_tables_and_the_seal(run):
+    """
+    It equals summary.json and the Parquet tables, and says where the users are.
+    """
+    (path,) = render(run, "json").values()
+    document = json.loads(path.read_bytes())
+
+    assert document["summary"] == json.loads((run.folder / "summary.json").read_bytes())
+    assert document["manifest_sha256"] == run.manifest_sha256
+    assert document["controls"] == list_records(run.controls())
+    assert [row["finding_id"] for row in document["findings"]] == list(run.findings()["finding_id"])
+    assert document["accounts"][0]["generated_time"] == "2026-11-24T09:58:00Z"
+    assert "users" not in document
+    assert document["users_are_in"] == ["tables/users.parquet", "users.csv"]
