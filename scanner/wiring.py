@@ -2,6 +2,7 @@
 Settings in, a ready scan out. Alone in choosing implementations.
 """
 
+import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 from scanner import __version__
 from scanner.aws import AwsCollector, AwsDirectory, RolePlan, connect
 from scanner.errors import SettingsError
+from scanner.evidence.store import make_folder
 from scanner.executor import ThreadExecutor
 from scanner.frameworks import Framework, load_framework
 from scanner.interfaces import Clock, Collector, Progress
@@ -66,6 +68,8 @@ def prepare_scan(  # noqa: PLR0913 - what the command line decides
     renderers = choose_renderers(settings.scan.formats)
     frameworks = tuple(load_framework(name) for name in settings.scan.frameworks)
     terms = _agree(settings, frameworks, clock, simulated=simulated)
+    folder = output or Path(settings.scan.output)
+    _check_output(folder)
     clients = connect(
         profile=settings.aws.profile,
         region=settings.aws.region,
@@ -93,7 +97,7 @@ def prepare_scan(  # noqa: PLR0913 - what the command line decides
         terms=terms,
         frameworks=frameworks,
         inputs=inputs,
-        output=output or Path(settings.scan.output),
+        output=folder,
         directory=AwsDirectory(clients, clock),
         collector_for=collector_for,
         executor=ThreadExecutor(settings.scan.workers, clock),
@@ -102,6 +106,18 @@ def prepare_scan(  # noqa: PLR0913 - what the command line decides
         progress=progress,
         tool_version=__version__,
     )
+
+
+def _check_output(folder: Path) -> None:
+    """
+    Raise `SettingsError` unless runs can be written to the folder: better said before AWS is asked.
+    """
+    try:
+        make_folder(folder)
+    except OSError as exc:
+        raise SettingsError(f"output folder {folder}: cannot be made: {exc.strerror}") from exc
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise SettingsError(f"output folder {folder}: cannot be written to; choose another --output")
 
 
 def _agree(

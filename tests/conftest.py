@@ -1,0 +1,120 @@
+"""
+What the functional tests share: the command, run for real, against a simulated organization.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scanner.evidence import StoredRun
+from scanner.simulator import NO_FAULTS, FaultPlan, Simulator, World
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What a run of the command left: its status, what it printed, and the run folder it named.
+    """
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def folder(self) -> Path:
+        """
+        Return the run folder: the last line of standard output.
+        """
+        return Path(self.stdout.splitlines()[-1])
+
+    @property
+    def run(self) -> StoredRun:
+        """
+        Return the finished run.
+        """
+        return StoredRun(self.folder)
+
+
+Command = Callable[..., Outcome]
+
+
+def clean_environment() -> dict[str, str]:
+    """
+    Return the environment without anybody's AWS settings.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {**kept, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """
+    Run `orgproof` in a folder of its own, as a process of its own.
+    """
+
+    def run(
+        *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = 120
+    ) -> Outcome:
+        done = subprocess.run(
+            [sys.executable, "-m", "scanner", *arguments],
+            cwd=tmp_path,
+            env={**clean_environment(), **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """
+    The command `orgproof scan`, pointed at one simulator.
+    """
+
+    simulator: Simulator
+    command: Command
+    output: Path
+
+    def scan(self, *arguments: str, caller: str | None = None, deadline: float = 20) -> Outcome:
+        """
+        Scan the simulated organization as one of its accounts.
+        """
+        settings = self.output.parent / "settings.toml"
+        settings.write_text(f"[aws]\naccount_deadline_seconds = {deadline}\n")
+        return self.command(
+            "scan",
+            "--endpoint-url",
+            self.simulator.url,
+            "--output",
+            str(self.output),
+            "--config",
+            str(settings),
+            *(arguments if "--format" in arguments else (*arguments, "--format", "json")),
+            environment=self.simulator.environment(caller),
+        )
+
+
+@pytest.fixture
+def scanning(command: Command, tmp_path: Path) -> Callable[..., object]:
+    """
+    Serve a world and return the command that scans it.
+    """
+
+    @contextmanager
+    def serve(
+        world: World, plan: FaultPlan = NO_FAULTS, report_seconds: float = 0.2
+    ) -> Iterator[Scanner]:
+        with Simulator(world, plan, report_seconds=report_seconds) as simulator:
+            yield Scanner(simulator, command, tmp_path / "runs")
+
+    return serve
