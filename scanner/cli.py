@@ -291,6 +291,8 @@ def _print_closing(summary: Summary, documents: tuple[Path, ...]) -> None:
         print(f"check {total.check}: {_count(total.failed, 'exception')} noted{unknown}")
     if summary.interrupted:
         print("INCOMPLETE: the scan was stopped; accounts that were not read say so")
+    elif not accounts.collected:
+        print("INCOMPLETE: no account was read, so nothing is shown about any user")
     elif not summary.is_complete:
         reasons = ", ".join(f"{count} {code}" for code, count in summary.reasons.items())
         print(

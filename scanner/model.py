@@ -434,9 +434,11 @@ class Summary:
     @property
     def is_complete(self) -> bool:
         """
-        Whether every selected account was read.
+        Whether every selected account was read, and at least one was.
         """
-        return not self.accounts.not_collected and not self.interrupted
+        return bool(
+            self.accounts.collected and not self.accounts.not_collected and not self.interrupted
+        )
 
     @property
     def unknown_verdicts(self) -> int:

@@ -117,7 +117,9 @@ def _check_output(folder: Path) -> None:
     except OSError as exc:
         raise SettingsError(f"output folder {folder}: cannot be made: {exc.strerror}") from exc
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-        raise SettingsError(f"output folder {folder}: cannot be written to; choose another --output")
+        raise SettingsError(
+            f"output folder {folder}: cannot be written to; choose another --output"
+        )
 
 
 def _agree(

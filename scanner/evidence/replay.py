@@ -393,21 +393,23 @@ def _summarise(inputs: _Inputs, tally: Tally, ledger: Ledger) -> Summary:
         findings_by_verdict=_count_by(ledger.findings, "verdict"),
         findings_by_confirmation=_count_by(ledger.findings, "confirmation"),
         frameworks=tuple(framework.ref for framework in inputs.frameworks),
-        exit_status=decide_exit_status(
-            totals, not_collected=accounts.not_collected, interrupted=scan.interrupted
-        ),
+        exit_status=decide_exit_status(totals, accounts, interrupted=scan.interrupted),
     )
 
 
 def decide_exit_status(
-    totals: Sequence[CheckTotals], *, not_collected: int, interrupted: bool
+    totals: Sequence[CheckTotals], accounts: AccountTotals, *, interrupted: bool
 ) -> int:
     """
     Return the exit status of a scan: 5 interrupted, 3 incomplete or unknown, 1 exceptions, else 0.
+
+    A scan that read no account at all (all those selected are closed, say) has shown nothing: 3.
     """
     if interrupted:
         return 5
-    if not_collected or any(total.unknown for total in totals):
+    if accounts.not_collected or not accounts.collected:
+        return 3
+    if any(total.unknown for total in totals):
         return 3
     return 1 if any(total.failed for total in totals) else 0
 

@@ -113,6 +113,8 @@ def complete(summary: Summary) -> str:
     """
     accounts = summary.accounts
     missed, listed = accounts.not_collected, accounts.listed
+    if not accounts.collected and not missed:
+        return f"This evidence is incomplete: none of {count(listed, 'account')} was read."
     if not summary.is_complete:
         why = "the run was interrupted, and " if summary.interrupted else ""
         whose = "its users" if missed == 1 else "their users"
@@ -146,6 +148,8 @@ def list_notices(summary: Summary) -> list[Notice]:
     missed, listed = summary.accounts.not_collected, summary.accounts.listed
     if not summary.is_complete:
         sentence = f"{missed:,} of {count(listed, 'account')} could not be read"
+        if not (missed or summary.accounts.collected):
+            sentence = f"none of {count(listed, 'account')} was read"
         if summary.interrupted:
             sentence = f"the run was interrupted; {sentence}"
         notices.append(Notice("incomplete", "INCOMPLETE", sentence))
@@ -177,14 +181,25 @@ def describe_selection(summary: Summary) -> str:
     return f"only {' and '.join(parts)}"
 
 
+_SETTLED = (
+    Confirmation.FIXED_SINCE_REPORT,
+    Confirmation.PASSWORD_REMOVED,
+    Confirmation.USER_DELETED,
+)
+
+
 def _list_exceptions(summary: Summary) -> list[str]:
     users = summary.users
     noted = []
     if users.console_without_mfa:
-        noted.append(
+        sentence = (
             f"{users.console_without_mfa:,} of {count(users.console, 'console user')} "
             "can sign in with a password alone"
         )
+        settled = sum(summary.findings_by_confirmation.get(state, 0) for state in _SETTLED)
+        if settled:
+            sentence += f" by their account's report, and {settled:,} of these no longer when asked"
+        noted.append(sentence)
     further = [
         f"{check.title[:1].lower()}{check.title[1:]} ({check.failed:,})"
         for check in summary.checks

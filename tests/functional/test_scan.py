@@ -508,3 +508,19 @@ def test_the_demo_is_incomplete_on_purpose(command, tmp_path):
     suffixes = {path.suffix for path in (done.folder / "reports").iterdir()}
     assert suffixes == {".pdf", ".xlsx", ".csv", ".json"}
     assert done.folder.name == run.summary.run_id
+
+
+def test_a_selection_without_a_readable_account_shows_nothing(scanning):
+    """
+    When the only account selected is suspended nothing was read, and that is status 3, not 0.
+    """
+    world = build_world(accounts=5, users=2, seed=1, clean=True)
+    account = world.accounts[2].id
+    plan = FaultPlan((Fault(FaultKind.SUSPENDED, account=account),))
+
+    with scanning(world, plan) as scanner:
+        done = scanner.scan("--account", account)
+
+    assert done.status == 3
+    assert "no account was read" in done.stdout
+    assert set(done.run.controls()["verdict"]) == {"not-tested"}
