@@ -124,8 +124,8 @@ VERIFY: Sequence[tuple[str, str]] = (
         "in the run folder; it must say OK for each file, and needs nothing of ours",
     ),
     (
-        "orgproof verify RUN",
-        "does both, derives every table again from the raw reports, and compares",
+        "orgproof render RUN",
+        "draws these documents again from the evidence; the same version gives the same bytes",
     ),
 )
 

@@ -19,7 +19,7 @@ def name_document(summary: Summary, ending: str) -> str:
     if not _SAFE_PERIOD.fullmatch(summary.period):
         raise RenderError(
             f"period {summary.period!r} in summary.json cannot be part of a file name; "
-            "run `orgproof verify` on the run"
+            "check the run with `sha256sum --check SHA256SUMS`"
         )
     return f"orgproof-{summary.period}.{ending}"
 

@@ -52,6 +52,7 @@ def stream_users(run: StoredRun) -> Iterator[Row]:
         missing = [name for name in columns if name not in frame.columns]
         if missing:
             raise RenderError(
-                f"users.parquet has no column {', '.join(missing)}; run `orgproof verify` on the run"
+                f"users.parquet has no column {', '.join(missing)}; "
+                "check the run with `sha256sum --check SHA256SUMS`"
             )
         yield from list_rows(frame[columns])

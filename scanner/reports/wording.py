@@ -198,7 +198,9 @@ def _list_exceptions(summary: Summary) -> list[str]:
         )
         settled = sum(summary.findings_by_confirmation.get(state, 0) for state in _SETTLED)
         if settled:
-            sentence += f" by their account's report, and {settled:,} of these no longer when asked"
+            sentence = (
+                f"By their accounts' reports {sentence}; {settled:,} no longer could when asked"
+            )
         noted.append(sentence)
     further = [
         f"{check.title[:1].lower()}{check.title[1:]} ({check.failed:,})"
