@@ -2,8 +2,9 @@
 The two sheets of a workbook that are read rather than filtered: Summary and Method.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from math import ceil
+from textwrap import wrap
 from typing import Any
 
 from openpyxl import Workbook
@@ -26,6 +27,7 @@ _SUMMARY_WIDTHS = (34.0, 17.0, 17.0, 17.0, 17.0, 20.0, 17.0, 34.0)
 _METHOD_WIDTHS = (40.0, 110.0, 40.0)
 _RULE = Border(bottom=Side(style="thin", color="A0A7B0"))
 _LINE_HEIGHT = 15.0
+_LINE_LENGTH = 150
 
 
 class _Page:
@@ -57,8 +59,26 @@ class _Page:
     def text(self, text: str) -> None:
         self._write([text])
 
-    def header(self, names: Sequence[str]) -> None:
-        self._write(names, font=Font(name=FONT, bold=True, color=INK), border=_RULE)
+    def header(self, names: Sequence[str], numbers: Container[str] = ()) -> None:
+        """
+        Write a small table's header, those of columns of numbers at the right like the numbers.
+        """
+        font = Font(name=FONT, bold=True, color=INK)
+        self._append(
+            [
+                make_text_cell(
+                    self._sheet,
+                    name,
+                    font=font,
+                    border=_RULE,
+                    alignment=Alignment(
+                        horizontal="right" if name in numbers else "left",
+                        indent=1 if index and name not in numbers else 0,
+                    ),
+                )
+                for index, name in enumerate(names)
+            ]
+        )
 
     def row(self, values: Sequence[object]) -> None:
         """
@@ -178,7 +198,8 @@ def _write_checks(sheet: _Page, run: StoredRun) -> None:
     for number, check in enumerate(summary.checks):
         figures = facts.list_check_figures(check)
         if not number:
-            sheet.header(["check", *(label for label, _ in figures), "title"])
+            labels = [label for label, _ in figures]
+            sheet.header(["check", *labels, "title"], numbers=labels)
         sheet.row([check.check, *(value for _, value in figures), check.title])
 
 
@@ -186,7 +207,7 @@ def _write_controls(sheet: _Page, run: StoredRun) -> None:
     wording = {framework.id: framework.wording for framework in run.frameworks}
     sheet.heading("Results by control")
     columns = ("relation", "evaluated", "failed", "unknown", "not_tested")
-    sheet.header(["control", *columns, "", "result"])
+    sheet.header(["control", *columns, "", "result"], numbers=columns[1:])
     for record in list_records(run.controls()):
         result = wording[str(record["framework"])][Verdict(str(record["verdict"]))]
         name = f"{record['framework']} {record['control_id']}"
@@ -199,6 +220,9 @@ def _write_not_collected(sheet: _Page, run: StoredRun) -> None:
     if missed.empty:
         return
     sheet.heading("Accounts that could not be read")
-    sheet.header(["account", "account_id", "reason_code", "reason"])
+    sheet.header(["account", "account_id", "reason_code"])
     for record in list_records(missed):
-        sheet.row([record[name] for name in ("name", "account_id", "reason_code", "reason")])
+        sheet.row([record[name] for name in ("name", "account_id", "reason_code")])
+        # One long line would shrink the whole sheet to a strip when it is printed.
+        for line in wrap(str(record["reason"]), _LINE_LENGTH):
+            sheet.text(f"    {line}")
