@@ -231,7 +231,11 @@ def write_run(
     if read:
         tally.add(table)
     findings = list_findings(
-        table, checks, {a.id: _account(a) for a in listed}, _live(read), name_controls(catalogs)
+        table,
+        checks,
+        {AccountId(a.id): _account(a) for a in listed},
+        _live(read),
+        name_controls(catalogs),
     )
     outcomes = Counter(account.outcome for account in listed)
     tables = folder / "tables"
@@ -348,7 +352,7 @@ def _summarise(
             outcomes["excluded"],
             outcomes["not-active"],
         ),
-        reasons=Counter(a.reason_code for a in listed if a.outcome == "not-collected"),
+        reasons=Counter(str(a.reason_code) for a in listed if a.outcome == "not-collected"),
         users=tally.users(),
         checks=tally.checks(),
         findings=len(findings),

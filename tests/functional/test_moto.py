@@ -32,11 +32,12 @@ def moto():
     client.create_organization(FeatureSet="ALL")
     root = client.list_roots()["Roots"][0]["Id"]
     unit = client.create_organizational_unit(ParentId=root, Name="Workloads")
-    for name in ("one", "two"):
-        made = client.create_account(AccountName=name, Email=f"{name}@example.com")
-        account = made["CreateAccountStatus"]["AccountId"]
+    made = [
+        client.create_account(AccountName=name, Email=f"{name}@example.com")
+        for name in ("one", "two")
+    ]
     client.move_account(
-        AccountId=account,
+        AccountId=made[-1]["CreateAccountStatus"]["AccountId"],
         SourceParentId=root,
         DestinationParentId=unit["OrganizationalUnit"]["Id"],
     )

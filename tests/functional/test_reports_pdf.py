@@ -8,6 +8,7 @@ from jinja2 import UndefinedError
 from weasyprint.urls import FatalURLFetchingError
 
 from scanner.errors import RenderError
+from scanner.model import Selection
 from scanner.reports.pages import build_pages
 from scanner.reports.pdf import ShippedFiles, fill_template, print_html, render_pdf
 
@@ -42,7 +43,7 @@ def ordinary(tmp_path_factory):
 @pytest.fixture(scope="module")
 def doubtful(tmp_path_factory):
     accounts = [*fixture.ordinary(), fixture.missed("555555555555", "unreachable", "scp-denied")]
-    selection = fixture.Selection(ous=("ou-ab12-11111111",))
+    selection = Selection(ous=("ou-ab12-11111111",))
     run, path = draw(tmp_path_factory.mktemp("run"), accounts, simulated=True, selection=selection)
     return run, path, read_pages(path)
 

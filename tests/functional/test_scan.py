@@ -26,7 +26,7 @@ def offenders_found(run: StoredRun) -> set[tuple[str, str]]:
 def outcomes(run: StoredRun) -> dict[str, str]:
     accounts = run.accounts().set_index("account_id")
     return {
-        account: row["outcome"] if pd.isna(row["reason_code"]) else row["reason_code"]
+        str(account): row["outcome"] if pd.isna(row["reason_code"]) else row["reason_code"]
         for account, row in accounts.iterrows()
     }
 
@@ -336,6 +336,7 @@ def test_an_interrupted_scan_is_sealed_and_says_so(scanning):
             text=True,
         )
         seen = 0
+        assert process.stderr is not None
         for line in process.stderr:
             seen += json.loads(line).get("event") == "collected"
             if seen == 10:

@@ -38,7 +38,7 @@ from scanner.simulator.hostility import HOSTILE_PATHS
 
 pytestmark = pytest.mark.functional
 
-SESSION = boto3.Session(region_name="us-east-1")
+SESSION: Any = boto3.Session(region_name="us-east-1")
 """
 One for all tests: making one costs a tenth of a second.
 """
@@ -81,7 +81,7 @@ class Sdk:
             config=Config(
                 retries={"mode": "standard", "total_max_attempts": 1},
                 read_timeout=5,
-                ignore_configured_endpoint_urls=True,
+                ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
             ),
         )
         self._stack.callback(client.close)
@@ -133,7 +133,8 @@ def refusal(call: Any, *arguments: Any, **parameters: Any) -> tuple[str, int, st
 def read_report(iam: Any) -> dict[str, Any]:
     while iam.generate_credential_report()["State"] != "COMPLETE":
         pass
-    return iam.get_credential_report()
+    report: dict[str, Any] = iam.get_credential_report()
+    return report
 
 
 # Who is calling
@@ -1100,6 +1101,7 @@ def test_the_module_serves_from_the_command_line(tmp_path):
     with subprocess.Popen(
         [*command, "--clean", "--faults", str(faults)], stdout=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdout is not None
         line = json.loads(process.stdout.readline())
         environment = line["environment"]
         client = SESSION.client(

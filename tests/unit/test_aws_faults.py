@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -19,13 +21,11 @@ ROLE = "arn:aws:iam::123456789012:role/orgproof-reader"
 
 
 def answered(code: str, status: int = 400, message: str = "") -> ClientError:
-    return ClientError(
-        {
-            "Error": {"Code": code, "Message": message},
-            "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": "r-1"},
-        },
-        "Operation",
-    )
+    response: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": "r-1"},
+    }
+    return ClientError(response, "Operation")
 
 
 @pytest.mark.parametrize(
