@@ -530,3 +530,56 @@ def test_a_selection_without_a_readable_account_shows_nothing(scanning):
     assert done.status == 3
     assert "no account was read" in done.stdout
     assert set(done.run.controls()["verdict"]) == {"not-tested"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "step"),
+    [
+        (Fault(FaultKind.CALLER_EXPIRED, after=1), "sign in again"),
+        (Fault(FaultKind.CLOCK_SKEW, operation="organizations:*"), "clock"),
+        (Fault(FaultKind.ACTION_DENIED, operation="organizations:DescribeOrganization"), "allow"),
+    ],
+    ids=lambda value: str(value.kind) if isinstance(value, Fault) else value,
+)
+def test_a_listing_that_fails_says_what_to_do(scanning, fault, step):
+    """
+    When the account list cannot be had the scan ends with status 2, the cause and the next step.
+    """
+    with scanning(build_world(accounts=5, users=2, seed=1), FaultPlan((fault,))) as scanner:
+        done = scanner.scan()
+
+    assert done.status == 2
+    assert "could not be read whole" in done.stderr
+    assert step in done.stderr
+
+
+def test_ou_names_are_a_courtesy(scanning):
+    """
+    A caller that may not list OUs still scans; ids stand in for the names.
+    """
+    plan = FaultPlan((Fault(FaultKind.ACTION_DENIED, operation="organizations:ListRoots"),))
+
+    with scanning(build_demo(), plan) as scanner:
+        done = scanner.scan()
+
+    accounts = done.run.accounts()
+    assert done.status == 3
+    assert accounts["ou_path"].str.match(r"(ou|r)-").all()
+
+
+def test_the_callers_credentials_may_end_in_the_middle(scanning):
+    """
+    Accounts that were not entered before the caller's credentials ended say so, each with the next step.
+    """
+    world = build_world(accounts=45, users=3, seed=2)
+    plan = FaultPlan((Fault(FaultKind.CALLER_EXPIRED, after=40),))
+
+    with scanning(world, plan) as scanner:
+        done = scanner.scan("--workers", "2")
+
+    accounts = done.run.accounts()
+    missed = accounts[accounts["outcome"] == "not-collected"]
+    assert done.status == 3
+    assert 0 < len(missed) < 45
+    assert set(missed["reason_code"]) == {"caller-expired"}
+    assert missed["reason"].str.contains("sign in again").all()
