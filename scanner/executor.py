@@ -111,8 +111,11 @@ class _Crew:
         return next(self._fresh, None)
 
     def _patience(self) -> float:
-        # Without a bound, a Ctrl-C would wait for the next answer from AWS.
-        if not self._waiting:
+        """
+        Return how long to wait for a step to end: until a pause is over, where a thread is free for it.
+        """
+        # Never without a bound: a Ctrl-C would otherwise wait for the next answer from AWS.
+        if not self._waiting or self._running == self._workers:
             return _LONGEST_WAIT
         return min(_LONGEST_WAIT, max(0.0, self._waiting[0][0] - self._clock.monotonic()))
 
