@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -20,18 +21,23 @@ import typer
 
 from scanner import __version__
 from scanner.errors import CatalogError, DiscoveryError, OrgproofError, SettingsError
-from scanner.model import Confirmation, Summary, show
+from scanner.interfaces import Progress
+from scanner.model import Confirmation, Outcome, Summary, show
 
 app = typer.Typer(
     name="orgproof",
     help="Evidence, account by account, of who can sign in to the AWS console without MFA.",
+    epilog="Example: orgproof demo",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 frameworks_app = typer.Typer(
-    help="List, show and check control catalogs.", no_args_is_help=True, rich_markup_mode=None
+    help="List, show and check control catalogs.",
+    epilog="Example: orgproof frameworks list",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(frameworks_app, name="frameworks")
 
@@ -51,10 +57,14 @@ class LogFormat(StrEnum):
 
 def main() -> None:
     """
-    Run the command line.
+    Run the command line. The first signal stops the scan in good order, a second one at once.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
-    app()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name, signal.SIGTERM), _interrupt)
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
 
 
 @app.callback(invoke_without_command=True)
@@ -106,7 +116,7 @@ def scan(
             "period": period,
             "frameworks": framework,
             "workers": workers,
-            "formats": formats.split(",") if formats else None,
+            "formats": _split(formats),
         },
         "aws": {
             "profile": profile,
@@ -182,7 +192,7 @@ def render(
                 f"{run}: is not a finished run, for it has no manifest.json; give the folder that a scan "
                 "printed"
             )
-        renderers = choose_renderers(formats.split(",") if formats else list(FORMATS))
+        renderers = choose_renderers(_split(formats) or list(FORMATS))
         again = render_again(run, renderers, SystemClock())
         if again.is_same is not None:
             word = "the same, byte for byte, as" if again.is_same else "NOT the same bytes as"
@@ -191,7 +201,7 @@ def render(
             print(path)
 
 
-@frameworks_app.command("list")
+@frameworks_app.command("list", epilog="Example: orgproof frameworks list")
 def list_frameworks() -> None:
     """
     List the frameworks that ship with orgproof.
@@ -205,7 +215,7 @@ def list_frameworks() -> None:
             print(f"{name:24} {framework.name} {framework.version}, {controls}")
 
 
-@frameworks_app.command("show")
+@frameworks_app.command("show", epilog="Example: orgproof frameworks show pci-dss-4.0.1")
 def show_framework(
     name: Annotated[str, typer.Argument(help="A framework's id, such as pci-dss-4.0.1.")],
 ) -> None:
@@ -263,7 +273,8 @@ def _scan(
     inputs = {"settings.toml": source} if source is not None else {}
     watcher = choose_watcher(quiet=quiet, log_format=log_format)
     try:
-        job = prepare_scan(settings, inputs, watcher, output=output, simulated=simulated)
+        watched = _Watched(watcher)
+        job = prepare_scan(settings, inputs, watched, output=output, simulated=simulated)
         finished = run_scan(job)
     finally:
         watcher.close()
@@ -302,6 +313,13 @@ def _print_closing(summary: Summary, documents: tuple[Path, ...]) -> None:
         print(f"document: {path}")
 
 
+def _split(formats: str | None) -> list[str] | None:
+    """
+    Return the names in a list such as `pdf, xlsx`, None where none was given. An empty name stays, and is refused.
+    """
+    return None if formats is None else [name.strip() for name in formats.split(",")]
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -336,7 +354,8 @@ def _foreseen(evidence_status: int = STOPPED) -> Iterator[None]:
     except OrgproofError as exc:
         _complain(exc, evidence_status)
     except KeyboardInterrupt:
-        _complain(OrgproofError("stopped; what was collected is kept"), STOPPED)
+        where = f" in {_STOP.folder}" if _STOP.folder else ""
+        _complain(OrgproofError(f"stopped; what was collected is kept{where}"), STOPPED)
     except OSError as exc:
         _complain(OrgproofError(f"{exc.filename or 'system'}: {exc.strerror or exc}"), STOPPED)
     except typer.Exit:
@@ -347,8 +366,8 @@ def _foreseen(evidence_status: int = STOPPED) -> Iterator[None]:
         print(frames, file=sys.stderr)
         _complain(
             OrgproofError(
-                f"an error nobody foresaw ({type(exc).__name__}); what was collected is kept; "
-                "please report the lines above"
+                f"an error nobody foresaw ({type(exc).__name__}); what was collected is kept"
+                f"{f' in {_STOP.folder}' if _STOP.folder else ''}; please report the lines above"
             ),
             STOPPED,
         )
@@ -360,8 +379,71 @@ def _complain(error: OrgproofError, status: int) -> NoReturn:
     raise typer.Exit(status)
 
 
+@dataclass
+class _Stop:
+    """
+    Whether the command was told to stop, and whether it can do so now.
+
+    While tables are judged and sealed it cannot: a run half sealed would be of no use to anybody.
+    """
+
+    asked: bool = False
+    is_held: bool = False
+    is_due: bool = False
+    folder: Path | None = None
+
+
+_STOP = _Stop()
+
+
+class _Watched:
+    """
+    Passes a scan's progress on, and minds when the scan can be stopped and where its evidence is.
+    """
+
+    def __init__(self, watcher: Progress) -> None:
+        self._watcher = watcher
+
+    def opened(self, folder: Path) -> None:
+        """
+        Remember the run folder. See `Progress`.
+        """
+        _STOP.folder = folder
+        self._watcher.opened(folder)
+
+    def listed(self, accounts: int, selected: int) -> None:
+        """
+        Pass it on. See `Progress`.
+        """
+        self._watcher.listed(accounts, selected)
+
+    def collected(self, outcome: Outcome) -> None:
+        """
+        Pass it on. See `Progress`.
+        """
+        self._watcher.collected(outcome)
+
+    def stage(self, name: str) -> None:
+        """
+        Hold signals back from judging to sealing. See `Progress`.
+        """
+        _STOP.is_held = name in {"judge", "seal"}
+        self._watcher.stage(name)
+        if _STOP.is_due and not _STOP.is_held:
+            _STOP.is_due = False
+            raise KeyboardInterrupt
+
+
 def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+    if _STOP.asked:
+        where = f"; what was collected is in {_STOP.folder}" if _STOP.folder else ""
+        os.write(2, f"\norgproof: stopped at once{where}\n".encode())
+        os._exit(STOPPED)
+    _STOP.asked = True
+    if _STOP.is_held:
+        _STOP.is_due = True
+    else:
+        raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from scanner.credentials import REPORT_COLUMNS, parse_report
-from scanner.model import ROOT_USER, AccountId, Confirmation
+from scanner.errors import EvidenceError
+from scanner.model import ROOT_USER, AccountId, Confirmation, mend
 
 LIST_MFA_DEVICES = "ListMFADevices"
 GET_LOGIN_PROFILE = "GetLoginProfile"
@@ -90,29 +91,53 @@ def read_live(record: Mapping[str, Any], owner_tags: Sequence[str]) -> LiveState
 
     `record["answers"]` maps an operation's name to `{"answer": ...}` or `{"error": {"code": ...}}`.
     GetLoginProfile answers NoSuchEntity both for a missing user and for a missing password, so
-    ListMFADevices tells the two apart (IAM API reference).
+    ListMFADevices tells the two apart (IAM API reference). Raises `EvidenceError` for a damaged record.
     """
-    answers = record.get("answers", {})
-    devices, profile = answers.get(LIST_MFA_DEVICES, {}), answers.get(GET_LOGIN_PROFILE, {})
-    owner = _read_owner(answers.get(LIST_USER_TAGS, {}), owner_tags)
+    answers = _mapping(record.get("answers", {}))
+    devices, profile, tags = (
+        _mapping(answers.get(operation, {}))
+        for operation in (LIST_MFA_DEVICES, GET_LOGIN_PROFILE, LIST_USER_TAGS)
+    )
+    owner = _read_owner(tags, owner_tags)
     if _error_code(devices) == "NoSuchEntity":
         return LiveState(Confirmation.USER_DELETED, None, owner)
-    if _error_code(profile) == "NoSuchEntity":
+    # Without an answer about devices the user may as well be gone: then nothing is known.
+    if _error_code(profile) == "NoSuchEntity" and "answer" in devices:
         return LiveState(Confirmation.PASSWORD_REMOVED, None, owner)
     problem = _error_code(devices) or _error_code(profile)
     if problem:
-        return LiveState(Confirmation.NOT_CHECKED, f"could not be asked: {problem}", owner)
+        return LiveState(Confirmation.NOT_CHECKED, f"could not be asked: {mend(problem)}", owner)
     if "answer" not in devices or "answer" not in profile:
         return LiveState(Confirmation.NOT_CHECKED, None, owner)
-    held = devices["answer"].get("MFADevices", [])
-    if not held:
+    return _read_devices(_entries(devices, "MFADevices"), str(record.get("arn", "")), owner)
+
+
+def _read_devices(devices: Sequence[Mapping[str, Any]], arn: str, owner: str | None) -> LiveState:
+    if not devices:
         return LiveState(Confirmation.STILL_OPEN, None, owner)
-    words = ", ".join(
-        f"{name_mfa_kind(str(device.get('SerialNumber', '')))}"
-        f" since {str(device.get('EnableDate', ''))[:10]}"
-        for device in held
+    if not _belong(devices, arn):
+        return LiveState(Confirmation.NOT_CHECKED, "another account's devices were named", owner)
+    return LiveState(Confirmation.FIXED_SINCE_REPORT, _describe_devices(devices), owner)
+
+
+def _belong(devices: Sequence[Mapping[str, Any]], arn: str) -> bool:
+    """
+    Tell whether every device whose serial number is an ARN lies in the account of the user's ARN.
+    """
+    serials = [str(device.get("SerialNumber", "")) for device in devices]
+    return all(
+        serial.split(":")[4:5] == arn.split(":")[4:5]
+        for serial in serials
+        if serial.startswith("arn:")
     )
-    return LiveState(Confirmation.FIXED_SINCE_REPORT, words, owner)
+
+
+def _describe_devices(devices: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(
+        f"{name_mfa_kind(str(device.get('SerialNumber', '')))}"
+        f" since {mend(str(device.get('EnableDate', '')))[:10]}"
+        for device in devices
+    )
 
 
 def name_mfa_kind(serial: str) -> str:
@@ -130,14 +155,26 @@ def name_mfa_kind(serial: str) -> str:
     return "virtual device" if resource.startswith("mfa/") else "device of unknown kind"
 
 
+def _mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise EvidenceError("the live answers about a user are damaged")
+    return value
+
+
+def _entries(entry: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    listed = _mapping(entry["answer"]).get(name, [])
+    if not isinstance(listed, list):
+        raise EvidenceError(f"the live answers about a user are damaged: {name} is no list")
+    return [_mapping(item) for item in listed]
+
+
 def _error_code(entry: Mapping[str, Any]) -> str:
-    error = entry.get("error") or {}
-    return str(error.get("code") or "")
+    return str(_mapping(entry.get("error") or {}).get("code") or "")
 
 
 def _read_owner(entry: Mapping[str, Any], owner_tags: Sequence[str]) -> str | None:
-    tags = (entry.get("answer") or {}).get("Tags", [])
-    held = {str(tag.get("Key", "")).casefold(): str(tag.get("Value", "")) for tag in tags}
+    tags = _entries(entry, "Tags") if "answer" in entry else []
+    held = {str(tag.get("Key", "")).casefold(): mend(str(tag.get("Value", ""))) for tag in tags}
     for name in owner_tags:
         value = held.get(name.casefold())
         if value:

@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import IO
 
 from rich.console import Console
@@ -39,6 +40,11 @@ class Quiet:
     """
     Says nothing. See `Progress`.
     """
+
+    def opened(self, folder: Path) -> None:
+        """
+        Say nothing.
+        """
 
     def listed(self, accounts: int, selected: int) -> None:
         """

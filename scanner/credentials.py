@@ -31,6 +31,7 @@ writes TRUE/FALSE; both are accepted.
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,7 +40,7 @@ from typing import Any
 import pandas as pd
 
 from scanner.errors import ReportError
-from scanner.model import ROOT_USER, AccountId
+from scanner.model import ROOT_USER, AccountId, show
 
 BOOLEAN_COLUMNS = (
     "password_enabled",
@@ -107,7 +108,7 @@ Three times the largest report that AWS's limits allow (5,000 users of about 1 k
 _SENTINELS = frozenset({NOT_APPLICABLE, NO_INFORMATION, NOT_SUPPORTED})
 _BOOLEANS = {"true": True, "false": False}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|\+00:00)", re.ASCII)
-_USER_ARN = re.compile(r"arn:[a-z0-9-]+:iam::(\d{12}):(?:user/.+|root)", re.ASCII | re.DOTALL)
+_USER_ARN = re.compile(r"arn:[a-z0-9-]+:iam::(\d{12}):(user/.+|root)", re.ASCII | re.DOTALL)
 TIME_DTYPE = pd.DatetimeTZDtype(unit="ms", tz="UTC")
 
 
@@ -159,6 +160,8 @@ def parse_report(content: bytes, account_id: AccountId, generated_time: datetime
         seen.add(row[0].casefold())
         rows.append(row)
         others.append(_describe_others(header, fields, extra) if extra else None)
+    if len({row[1].split(":", 2)[1] for row in rows}) > 1:
+        raise ReportError("rows of more than one AWS partition", column="arn")
     if ROOT_USER not in seen:
         raise ReportError(f"no {ROOT_USER} row among {len(rows)} rows; the report is not whole")
     return ReportRows(account_id, generated_time, rows, others)
@@ -256,9 +259,9 @@ def _split_lines(content: bytes) -> Iterator[tuple[int, str]]:
 
 def _parse_header(line: str) -> list[str]:
     header = _read_csv_line(line, 1)
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice:
-        raise ReportError("the column appears twice", line=1, column=", ".join(twice))
+        raise ReportError("the column appears twice", line=1, column=show(", ".join(twice))[:200])
     missing = [name for name in REPORT_COLUMNS if name not in header]
     if missing:
         known = "" if set(header) & set(REPORT_COLUMNS) else "; this is not a credential report"
@@ -314,7 +317,10 @@ def _check_identity(user: str, arn: str, account_id: AccountId, number: int) -> 
             column="arn",
             foreign=True,
         )
-    if not arn.endswith(":root" if user == ROOT_USER else f"/{user}") or not user:
+    kind, _, name = match[2].rpartition("/")
+    is_root = not kind
+    posing = not is_root and user.casefold() == ROOT_USER
+    if not user or posing or user != (ROOT_USER if is_root else name):
         raise ReportError("the ARN does not end in the row's user", line=number, column="arn")
 
 

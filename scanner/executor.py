@@ -9,7 +9,7 @@ accounts, and none of them sleeps.
 import heapq
 import itertools
 import queue
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class ThreadExecutor:
         self._workers = workers
         self._clock = clock
 
-    def run(self, jobs: Iterable[Steps]) -> Iterator[Outcome]:
+    def run(self, jobs: Iterable[Steps]) -> Generator[Outcome, None, None]:
         """
         Drive every job to its outcome, yielding outcomes as they come. See `Executor.run`.
         """
@@ -99,6 +99,9 @@ class _Crew:
         Let running steps end, and close the jobs that wait.
         """
         self._pool.shutdown(wait=True, cancel_futures=True)
+        while not self._turns.empty():
+            job, _ = self._turns.get_nowait()
+            job.close()
         for _, _, job in self._waiting:
             job.close()
 

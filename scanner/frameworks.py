@@ -7,6 +7,7 @@ checks. A mapping is an aid for an assessor, not a determination.
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -165,8 +166,8 @@ def read_framework(source: bytes, filename: str) -> Framework:
     controls = [_read_control(control, problems) for control in entry.controls]
     if Path(filename).name != f"{entry.id}.yaml":
         problems.add("id", f"{entry.id!r} is not the file's name without .yaml")
-    ids = [control.id for control in entry.controls]
-    for twice in sorted({name for name in ids if ids.count(name) > 1}):
+    counts = Counter(control.id for control in entry.controls)
+    for twice in sorted(name for name, count in counts.items() if count > 1):
         problems.add(f"control {twice}", "the id appears twice")
     problems.raise_any()
     return Framework(
@@ -262,9 +263,9 @@ class _StrictLoader(yaml.SafeLoader):
         """
         Refuse a mapping that repeats a key. See `yaml.SafeLoader.construct_mapping`.
         """
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key in keys:
-            if keys.count(key) > 1:
+        counts = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        for key, count in counts.items():
+            if count > 1:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} appears twice", node.start_mark
                 )
@@ -274,7 +275,7 @@ class _StrictLoader(yaml.SafeLoader):
 def _parse(source: bytes, problems: _Problems) -> _CatalogEntry:
     try:
         document = yaml.load(source, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader subclass
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as exc:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as exc:
         problems.add("file", f"not YAML: {' '.join(str(exc).split())}")
         problems.raise_any()
         raise
@@ -287,8 +288,22 @@ def _parse(source: bytes, problems: _Problems) -> _CatalogEntry:
         for error in exc.errors():
             place = _name_place(document, error["loc"])
             problems.add(place, f"{error['msg']}{_show_value(error['input'])}")
+        _read_sound_controls(document, problems)
         problems.raise_any()
         raise
+
+
+def _read_sound_controls(document: dict[str, Any], problems: _Problems) -> None:
+    """
+    Look for what is wrong in controls whose shape is right, so that one fault does not hide another.
+    """
+    listed = document.get("controls")
+    for control in listed if isinstance(listed, list) else []:
+        try:
+            entry = _ControlEntry.model_validate(control)
+        except ValidationError:
+            continue
+        _read_control(entry, problems)
 
 
 def _name_place(document: dict[str, Any], loc: tuple[int | str, ...]) -> str:
@@ -300,7 +315,9 @@ def _name_place(document: dict[str, Any], loc: tuple[int | str, ...]) -> str:
     if len(parts) > 1 and parts[0] == "controls" and isinstance(parts[1], int):
         control = document["controls"][parts[1]]
         known = control.get("id") if isinstance(control, dict) else None
-        words.append(f"control {known or f'number {parts[1] + 1}'}")
+        # Anything but plain text could unfold to gigabytes here, by YAML's aliases.
+        named = known if isinstance(known, str | float | bool) else None
+        words.append(f"control {named or f'number {parts[1] + 1}'}")
         parts = parts[2:]
     if parts:
         words.append("field " + ".".join(str(part) for part in parts))
@@ -308,7 +325,13 @@ def _name_place(document: dict[str, Any], loc: tuple[int | str, ...]) -> str:
 
 
 def _show_value(value: object) -> str:
-    return f" (found {value!r})" if isinstance(value, str | int | float | bool | None) else ""
+    if not isinstance(value, str | int | float | bool | None):
+        return ""
+    try:
+        found = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return ""
+    return f" (found {found if len(found) <= 80 else found[:80] + '...'})"
 
 
 def _read_control(entry: _ControlEntry, problems: _Problems) -> Control:

@@ -4,8 +4,9 @@ The seams of a scan: what stands between the pipeline and AWS, the disk and the 
 An implementation is chosen in `scanner.wiring` and nowhere else.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from scanner.model import Account, Outcome
@@ -82,7 +83,7 @@ class Executor(Protocol):
     How the work on many accounts is spread.
     """
 
-    def run(self, jobs: Iterable[Steps]) -> Iterator[Outcome]:
+    def run(self, jobs: Iterable[Steps]) -> Generator[Outcome, None, None]:
         """
         Drive every job to its outcome and yield outcomes as they come, in no promised order.
 
@@ -95,6 +96,12 @@ class Progress(Protocol):
     """
     Someone who watches the scan.
     """
+
+    def opened(self, folder: Path) -> None:
+        """
+        Say where this run's evidence is kept.
+        """
+        ...
 
     def listed(self, accounts: int, selected: int) -> None:
         """

@@ -6,11 +6,14 @@ pandas tables instead; `scanner.credentials` and `scanner.evidence.tables` docum
 All times are aware and in UTC.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Annotated, NewType
+
+from pydantic import BeforeValidator, PlainSerializer
 
 AccountId = NewType("AccountId", str)
 """
@@ -20,6 +23,31 @@ Twelve digits, as text: the leading zeros count.
 ROOT_USER = "<root_account>"
 """
 What the credential report calls the root user. `<` is illegal in IAM user names, so no user can be called this.
+"""
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
+
+
+def _read_moment(value: object) -> datetime:
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return datetime.fromisoformat(value)
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    raise ValueError("must be a moment in UTC such as 2026-11-24T10:15:00Z")
+
+
+def _write_moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_read_moment),
+    PlainSerializer(_write_moment, when_used="json"),
+]
+"""
+An aware moment. In files it is ISO 8601 in UTC with `Z` and nothing else: a number is not a time.
 """
 
 
@@ -110,6 +138,13 @@ def show(text: str) -> str:
     Line breaks, control characters, escape sequences and direction marks become U+FFFD.
     """
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def mend(text: str) -> str:
+    """
+    Replace what is no Unicode text by U+FFFD: JSON can carry half a surrogate pair, tables cannot.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +271,7 @@ class Request:
     """
 
     operation: str
-    at: datetime
+    at: Moment
     request_id: str
     status: int
     error: str
@@ -252,13 +287,13 @@ class Attempt:
     """
 
     account_id: AccountId
-    started: datetime
-    finished: datetime
+    started: Moment
+    finished: Moment
     identity: str
     reason_code: ReasonCode | None
     reason: str | None
-    generated_time: datetime | None
-    fetched: datetime | None
+    generated_time: Moment | None
+    fetched: Moment | None
     requests: tuple[Request, ...]
 
 
@@ -268,8 +303,8 @@ class ScanRecord:
     When a scan ran and with what. Stored as `raw/scan.json` when collecting is over.
     """
 
-    started: datetime
-    finished: datetime
+    started: Moment
+    finished: Moment
     interrupted: bool
     tool_version: str
 
@@ -281,7 +316,7 @@ class Collected:
     """
 
     account: Account
-    generated_time: datetime
+    generated_time: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,10 +413,10 @@ class Window:
     `oldest_report` and `newest_report` are None when no account was read.
     """
 
-    started: datetime
-    finished: datetime
-    oldest_report: datetime | None
-    newest_report: datetime | None
+    started: Moment
+    finished: Moment
+    oldest_report: Moment | None
+    newest_report: Moment | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ removal on 2026-09-09 and `State` replaces it, so `State` is read and `Status` o
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scanner.errors import DiscoveryError, SettingsError
@@ -19,14 +19,20 @@ from scanner.model import (
     Organization,
     ReasonCode,
     Selection,
+    mend,
 )
-from scanner.records import decode_json
+from scanner.records import decode_object
 
 CALLER_FILE = "caller.json"
 ORGANIZATION_FILE = "organization.json"
 ACCOUNTS_FILE = "accounts.json"
 UNITS_FILE = "organizational-units.json"
 FEATURES_FILE = "organization-features.json"
+
+NOT_ACTIVE_STATES = frozenset({"PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"})
+"""
+The states in which AWS lets nobody into an account (Organizations user guide, account states).
+"""
 
 _ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
 _SAFE_ID = re.compile(r"[A-Za-z0-9-]{1,128}", re.ASCII)
@@ -58,19 +64,21 @@ def read_organization(
     Raises `DiscoveryError` when an account has neither `State` nor `Status`, when an id is not one,
     or when the list lacks the caller's own or the management account and so cannot be whole.
     """
-    described = organization.get("Organization") or {}
-    organization_id = str(described.get("Id", ""))
-    management = str(described.get("MasterAccountId", ""))
-    if not _SAFE_ID.fullmatch(organization_id) or not _ACCOUNT_ID.fullmatch(management):
-        raise DiscoveryError("organizations:DescribeOrganization named no organization")
+    organization_id = read_organization_id(organization)
+    management = str(organization["Organization"].get("MasterAccountId", ""))
+    if not _ACCOUNT_ID.fullmatch(management):
+        raise DiscoveryError(
+            "organizations:DescribeOrganization named no organization with a management account"
+        )
     names = _read_names(units)
     parents = _read_parents(units)
-    listed = {
-        account.id: account
-        for page in accounts.get("pages", [])
-        for entry in page.get("Accounts", [])
-        for account in [_read_account(entry, names, parents)]
-    }
+    listed: dict[str, Account] = {}
+    for page in _entries(accounts.get("pages", []), "pages"):
+        for entry in _entries(page.get("Accounts", []), "Accounts"):
+            account = _read_account(entry, names, parents)
+            # Listed twice while its state changed: then it is tried, rather than left out.
+            if account.id not in listed or account.state == "ACTIVE":
+                listed[account.id] = account
     who = read_caller(caller)
     for account_id, role in ((management, "management"), (who.account_id, "caller's own")):
         if account_id not in listed:
@@ -82,12 +90,23 @@ def read_organization(
     return Organization(organization_id, AccountId(management), who, ordered)
 
 
+def read_organization_id(answer: Mapping[str, Any]) -> str:
+    """
+    Return the organization's id from the answer of DescribeOrganization, or raise `DiscoveryError`.
+    """
+    described = answer.get("Organization")
+    organization_id = str(described.get("Id", "")) if isinstance(described, dict) else ""
+    if not _SAFE_ID.fullmatch(organization_id):
+        raise DiscoveryError("organizations:DescribeOrganization named no organization")
+    return organization_id
+
+
 def read_answers(answers: Mapping[str, bytes]) -> Organization:
     """
     Read the organization from its answers as they are stored: file name to JSON. See `read_organization`.
     """
     names = (CALLER_FILE, ORGANIZATION_FILE, ACCOUNTS_FILE, UNITS_FILE)
-    return read_organization(*(decode_json(answers[name], f"raw/{name}") for name in names))
+    return read_organization(*(decode_object(answers[name], f"raw/{name}") for name in names))
 
 
 def split_path(path: str) -> tuple[str, ...]:
@@ -109,9 +128,10 @@ def leave_out(account: Account, selection: Selection) -> NotCollected | None:
     """
     Say why an account is not to be read, or return None when it is.
 
-    An account that is not ACTIVE cannot be read, whatever was selected: that is said first.
+    An account that is not active cannot be read, whatever was selected: that is said first. One in a
+    state that AWS did not have in November 2026 is tried, not left out.
     """
-    if account.state != "ACTIVE":
+    if account.state in NOT_ACTIVE_STATES:
         return NotCollected(
             account,
             ReasonCode.NOT_ACTIVE,
@@ -135,9 +155,13 @@ def leave_out(account: Account, selection: Selection) -> NotCollected | None:
     )
 
 
-def check_selection(organization: Organization, selection: Selection) -> None:
+def check_selection(
+    organization: Organization, selection: Selection, roles: Iterable[str] = ()
+) -> None:
     """
-    Raise `SettingsError` when the selection names an account or OU that the organization does not have.
+    Raise `SettingsError` when an account or OU is named that the organization does not have.
+
+    `roles` are the accounts that the settings give a role of their own.
 
     A misspelt exclusion would leave out nothing, and a misspelt selection everything: both in silence.
     """
@@ -145,13 +169,13 @@ def check_selection(organization: Organization, selection: Selection) -> None:
     units = {unit for account in organization.accounts for unit in account.ou_ids}
     excluded = {exclusion.account_id for exclusion in selection.exclusions}
     wrong = [
-        *(f"account {name}" for name in sorted({*selection.accounts, *excluded} - known)),
+        *(f"account {name}" for name in sorted({*selection.accounts, *excluded, *roles} - known)),
         *(f"OU {name}" for name in sorted(set(selection.ous) - units)),
     ]
     if wrong:
         raise SettingsError(
             f"organization {organization.id} has no {', no '.join(wrong)}; "
-            "correct --account, --ou or the exclusions in the settings (an OU without accounts counts as missing)"
+            "correct --account, --ou, the exclusions or the roles in the settings (an OU without accounts counts as missing)"
         )
 
 
@@ -174,19 +198,33 @@ def _read_account(
     units = read_paths(entry) or parents.get(account_id, ())
     return Account(
         id=AccountId(account_id),
-        name=str(entry.get("Name") or ""),
-        email=str(entry.get("Email") or ""),
-        state=str(state),
+        name=mend(str(entry.get("Name") or "")),
+        email=mend(str(entry.get("Email") or "")),
+        state=mend(str(state)),
         ou_ids=units,
         ou_names=tuple(names.get(unit, unit) for unit in units),
     )
 
 
+def _mapping(value: object, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise DiscoveryError(f"what Organizations answered is damaged: {name} is no object")
+    return value
+
+
+def _entries(value: object, name: str) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list):
+        raise DiscoveryError(f"what Organizations answered is damaged: {name} is no list")
+    return [_mapping(entry, name) for entry in value]
+
+
 def _read_names(units: Mapping[str, Any]) -> dict[str, str]:
-    entries = [*units.get("roots", [])]
-    for children in units.get("children", {}).values():
-        entries.extend(children)
-    return {str(entry["Id"]): str(entry.get("Name") or entry["Id"]) for entry in entries}
+    entries = _entries(units.get("roots", []), "roots")
+    for children in _mapping(units.get("children", {}), "children").values():
+        entries += _entries(children, "children")
+    return {
+        str(entry.get("Id")): mend(str(entry.get("Name") or entry.get("Id"))) for entry in entries
+    }
 
 
 def _read_parents(units: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -194,9 +232,9 @@ def _read_parents(units: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     Return, for each account found by a tree walk, the ids from the root down to its parent.
     """
     above = {
-        str(child["Id"]): parent
-        for parent, children in units.get("children", {}).items()
-        for child in children
+        str(child.get("Id")): str(parent)
+        for parent, children in _mapping(units.get("children", {}), "children").items()
+        for child in _entries(children, "children")
     }
 
     def climb(unit: str) -> tuple[str, ...]:
@@ -208,6 +246,6 @@ def _read_parents(units: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
     return {
         str(account): climb(parent)
-        for parent, accounts in units.get("accounts", {}).items()
-        for account in accounts
+        for parent, accounts in _mapping(units.get("accounts", {}), "accounts").items()
+        for account in (accounts if isinstance(accounts, list) else [])
     }

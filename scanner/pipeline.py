@@ -7,18 +7,25 @@ a document from the tables. An account that cannot be read walks the same way wi
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from scanner.evidence import Store, StoredRun
 from scanner.evidence.replay import derive_tables
-from scanner.evidence.seal import DOCUMENTS, list_documents, seal
+from scanner.evidence.seal import DOCUMENTS, DocumentList, check_seal, list_documents, seal
 from scanner.evidence.store import hash_file, make_folder, make_run_folder, read_file
 from scanner.frameworks import Framework
 from scanner.interfaces import Clock, Collector, Directory, Executor, Progress
 from scanner.model import Account, Caller, ScanRecord, Summary, Terms
-from scanner.organization import check_selection, leave_out, read_answers
-from scanner.records import decode_json, encode
+from scanner.organization import (
+    ORGANIZATION_FILE,
+    check_selection,
+    leave_out,
+    read_answers,
+    read_organization_id,
+)
+from scanner.records import decode, decode_object, encode
 
 Renderer = Callable[[StoredRun, Path], list[Path]]
 """
@@ -62,20 +69,22 @@ def scan(job: Job) -> Finished:
     """
     Do the whole job once.
 
-    Raises `DiscoveryError` or `SettingsError` before anything is stored, `EvidenceError` when evidence
+    Raises `DiscoveryError` or `SettingsError` before any account is read, `EvidenceError` when evidence
     cannot be stored or does not add up, `RenderError` when a document cannot be made from evidence that
     is whole. An interrupted scan is finished with what it has: it is sealed, and says so.
     """
     started = job.clock.now()
     job.progress.stage("discover")
     answers = job.directory.ask()
-    organization = read_answers(answers)
-    check_selection(organization, job.terms.selection)
-
-    store = Store.create(job.output, organization.id, job.terms.period, started)
+    described = decode_object(answers[ORGANIZATION_FILE], ORGANIZATION_FILE)
+    store = Store.create(job.output, read_organization_id(described), job.terms.period, started)
+    job.progress.opened(store.folder)
     for name, content in answers.items():
         store.keep(name, content)
     _keep_inputs(store, job)
+
+    organization = read_answers(answers)
+    check_selection(organization, job.terms.selection, job.terms.roles)
 
     selected = [
         account
@@ -112,9 +121,10 @@ def render_again(folder: Path, renderers: Mapping[str, Renderer], clock: Clock) 
     """
     Draw documents from a finished run once more. Nothing that is there already is changed.
 
-    Into `reports/` when the run has no documents yet (its scan was stopped while drawing); else into
-    `derived/<time>/`, and the result says whether they equal those of `documents.json`.
+    Into `reports/` when the run has none; else into `derived/<time>/`, and the result says whether they
+    equal those of `documents.json`. Raises `EvidenceError` when the evidence is not what was sealed.
     """
+    check_seal(folder)
     listed = folder / DOCUMENTS
     if not listed.exists() and not (folder / "reports").exists():
         return Redrawn(render(folder, renderers), None)
@@ -122,11 +132,9 @@ def render_again(folder: Path, renderers: Mapping[str, Renderer], clock: Clock) 
     documents = _draw(StoredRun(folder), target, renderers)
     if not listed.exists():
         return Redrawn(documents, None)
-    before = {
-        Path(entry["path"]).name: entry["sha256"]
-        for entry in decode_json(read_file(listed), DOCUMENTS)["documents"]
-    }
-    return Redrawn(documents, all(before.get(p.name) == hash_file(p) for p in documents))
+    before = decode(DocumentList, read_file(listed), str(listed))
+    hashes = {Path(entry.path).name: entry.sha256 for entry in before.documents}
+    return Redrawn(documents, all(hashes.get(p.name) == hash_file(p) for p in documents))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +167,9 @@ def _collect(job: Job, store: Store, collector: Collector, selected: Sequence[Ac
     steps = (collector.collect(account, store.keep_for(account.id)) for account in selected)
     outcomes = job.executor.run(steps)
     try:
-        for outcome in outcomes:
-            job.progress.collected(outcome)
+        with closing(outcomes):
+            for outcome in outcomes:
+                job.progress.collected(outcome)
     except KeyboardInterrupt:
         # Accounts in flight finish their step and may have stored their outcome; the others have none,
         # and are found to be interrupted when the folder is read.

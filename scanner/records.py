@@ -36,7 +36,7 @@ def decode(kind: type[T], content: bytes, name: str) -> T:
     Read a value of the model from JSON, or raise `EvidenceError` naming the file `name` and the field.
     """
     try:
-        value: T = _adapt(kind).validate_json(content)
+        value: T = _adapt(kind).validate_json(content, strict=True)
     except ValidationError as exc:
         first = exc.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"
@@ -49,9 +49,23 @@ def decode_json(content: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON va
     Read any JSON value, or raise `EvidenceError` naming the file `name`.
     """
     try:
-        return json.loads(content)
+        return json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as exc:
         raise EvidenceError(f"{name}: is not JSON: {exc}") from exc
+
+
+def decode_object(content: bytes, name: str) -> dict[str, Any]:
+    """
+    Read a JSON object, or raise `EvidenceError` naming the file `name`.
+    """
+    value = decode_json(content, name)
+    if not isinstance(value, dict):
+        raise EvidenceError(f"{name}: holds no JSON object")
+    return value
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is no JSON number")
 
 
 def _is_model(value: object) -> bool:

@@ -2,7 +2,6 @@
 The settings: one TOML file, parsed once and strictly, and the options that override it.
 """
 
-import re
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +16,12 @@ from scanner.model import AccountId, Exclusion, Selection
 AccountText = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 UnitText = Annotated[str, Field(pattern=r"^(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32})$")]
 RoleText = Annotated[
-    str, Field(pattern=r"^([\x21-\x7e]+/)?[A-Za-z0-9_+=,.@-]{1,64}$", max_length=512)
+    # A name, with its path where it has one: not an ARN, and no slash in front.
+    str,
+    Field(
+        pattern=r"^([\x21-\x2e\x30-\x39\x3b-\x7e][\x21-\x39\x3b-\x7e]*/)?[A-Za-z0-9_+=,.@-]{1,64}$",
+        max_length=512,
+    ),
 ]
 ExternalIdText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$")]
 
@@ -26,7 +30,8 @@ MAX_SETTINGS_BYTES = 1024 * 1024
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # An error must not carry the value: a misspelt external id would end in a log.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 class ExcludedAccount(_Table):
@@ -68,7 +73,7 @@ class AwsTable(_Table):
     roles: dict[AccountText, RoleText] = Field(default_factory=dict)
     external_id: ExternalIdText | None = Field(default=None, repr=False)
     endpoint_url: str | None = None
-    account_deadline_seconds: float = Field(default=120, ge=5, le=840, strict=False)
+    account_deadline_seconds: float = Field(default=120, ge=5, le=840)
 
 
 class AccountsTable(_Table):
@@ -163,8 +168,9 @@ def name_quarter(moment: datetime) -> str:
 def _parse_toml(source: bytes, filename: str) -> dict[str, Any]:
     try:
         return tomllib.loads(source.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise SettingsError(f"{filename}: not TOML: {exc}") from exc
+    except (ValueError, RecursionError) as exc:
+        problem = str(exc) if isinstance(exc, tomllib.TOMLDecodeError) else type(exc).__name__
+        raise SettingsError(f"{filename}: not TOML: {problem}") from None
 
 
 def _name_source(
@@ -180,6 +186,7 @@ def _dots(loc: tuple[int | str, ...]) -> str:
 
 def _show_value(error: Any) -> str:  # noqa: ANN401 - pydantic's error details
     value = error["input"]
-    if re.search(r"external_id", _dots(error["loc"])) or not isinstance(value, str | int | float):
+    hidden = "external_id" in _dots(error["loc"]) or error["type"] == "extra_forbidden"
+    if hidden or not isinstance(value, str | int | float):
         return ""
     return f" (found {value!r})"

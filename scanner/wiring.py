@@ -15,7 +15,7 @@ from scanner.evidence.store import make_folder
 from scanner.executor import ThreadExecutor
 from scanner.frameworks import Framework, load_framework
 from scanner.interfaces import Clock, Collector, Progress
-from scanner.model import Caller, Terms
+from scanner.model import Caller, Terms, show
 from scanner.pipeline import Job, Renderer
 from scanner.reports import FORMATS
 from scanner.settings import Settings, name_quarter
@@ -114,8 +114,8 @@ def _check_output(folder: Path) -> None:
     """
     try:
         make_folder(folder)
-    except OSError as exc:
-        raise SettingsError(f"output folder {folder}: cannot be made: {exc.strerror}") from exc
+    except (OSError, ValueError) as exc:
+        raise SettingsError(f"output folder {show(str(folder))}: cannot be made: {exc}") from exc
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         raise SettingsError(
             f"output folder {folder}: cannot be written to; choose another --output"

@@ -82,11 +82,10 @@ def retry(
         try:
             return call()
         except CallError as exc:
-            pause = choose_pause(RETRY_PAUSES, attempt)
-            late = clock.monotonic() + pause >= deadline
-            if late or attempt >= ATTEMPTS or not when(exc.fault):
+            left = deadline - clock.monotonic()
+            if left <= 0 or attempt >= ATTEMPTS or not when(exc.fault):
                 raise
-        yield pause
+        yield min(choose_pause(RETRY_PAUSES, attempt), left)
 
 
 def choose_pause(pauses: wait_base, attempt: int) -> float:

@@ -9,6 +9,7 @@ of signing. It has no default, so a call outside any account's context raises an
 import ipaddress
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,6 +27,9 @@ from scanner.errors import SettingsError
 
 _CURRENT: ContextVar[Credentials] = ContextVar("credentials of the account at work")
 
+_ENDPOINT = re.compile(
+    r"(https?)://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?", re.ASCII
+)
 _DEFAULT_REGION = "us-east-1"
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 30
@@ -66,7 +70,7 @@ def connect(
     )
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
-        own = session.get_credentials()
+        own = _find_credentials(session)
         # Lambda and ECS name their region in AWS_REGION, which boto3 does not read.
         where = session.region_name or os.environ.get("AWS_REGION") or _DEFAULT_REGION
         if own is None:
@@ -82,6 +86,17 @@ def connect(
         )
     except BotoCoreError as exc:
         raise SettingsError(f"AWS credentials cannot be used: {exc}") from exc
+
+
+def _find_credentials(session: boto3.Session) -> Credentials | None:
+    try:
+        return session.get_credentials()
+    except BotoCoreError:
+        raise
+    except Exception as exc:  # noqa: BLE001 - a credential_process can answer anything, a key included
+        raise SettingsError(
+            f"AWS credentials cannot be used: their source answered with nonsense ({type(exc).__name__})"
+        ) from None
 
 
 @contextmanager
@@ -103,21 +118,22 @@ def check_endpoint(endpoint: str) -> None:
     """
     Raise `SettingsError` unless the endpoint is https, or http on this machine's loopback.
     """
+    # The address goes into the evidence and every document, so nothing in it may be a secret; and what
+    # is refused is not repeated, for it may hold one.
+    match = _ENDPOINT.fullmatch(endpoint)
     try:
-        parts = urlsplit(endpoint)
-        host, _ = parts.hostname, parts.port
+        host = urlsplit(endpoint).hostname if match else None
+        port_is_real = bool(match) and urlsplit(endpoint).port != 0
     except ValueError:
-        host, parts = None, urlsplit("")
-    if not host or parts.username or parts.scheme not in {"http", "https"}:
+        host, port_is_real = None, False
+    if match is None or not host or not port_is_real:
         raise SettingsError(
-            f"endpoint {endpoint!r} is not an address such as https://host:port"
-            if not parts.username
-            else "the endpoint must not carry a user name or password"
+            "the endpoint is not an address such as https://host:port, without user, path or query"
         )
-    if parts.scheme == "http" and not _is_loopback(host):
+    if match[1] == "http" and not _is_loopback(host):
         raise SettingsError(
-            f"endpoint {endpoint} is plain http beyond this machine, which would show session tokens to "
-            "the network; use https"
+            f"the endpoint is plain http to {host}, beyond this machine, which would show session tokens "
+            "to the network; use https"
         )
 
 

@@ -6,7 +6,7 @@ expired; asking for one may be refused for want of capacity. None of these is a 
 account's deadline, and while AWS makes a report this account's steps only yield a pause.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -35,9 +35,9 @@ from scanner.confirmation import (
     Candidate,
     pick_candidates,
 )
-from scanner.errors import ReportError
+from scanner.errors import EvidenceError, ReportError
 from scanner.interfaces import Clock, Keep, Steps
-from scanner.model import Account, Attempt, Caller, Collected, NotCollected, ReasonCode
+from scanner.model import Account, Attempt, Caller, Collected, NotCollected, ReasonCode, show
 from scanner.records import encode
 
 SESSION_SECONDS = 900
@@ -46,6 +46,10 @@ The shortest session AWS grants, and enough for one account.
 """
 
 _ENTRIES = 3
+_CROSS_CHECK_SECONDS = 600.0
+"""
+How long an account may be asked about its users once its report is stored. It fits into the session.
+"""
 _POLLS = wait_random_exponential(multiplier=0.5, min=0.3, max=10)
 _MAX_LISTED_USERS = 10_000
 
@@ -130,6 +134,14 @@ class AwsCollector:
             reason = explain(
                 exc.fault, account=account, caller=self._caller, role=self._name_role(account)
             )
+        except EvidenceError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - one account's odd answer must not cost the others theirs
+            code = ReasonCode.BAD_RESPONSE
+            reason = (
+                f"account {account}: what it answered could not be handled ({type(exc).__name__}); "
+                "please report this, and scan the account again"
+            )
         keep("outcome.json", encode(self._record(visit, started, code, reason)))
         if code is None and visit.generated is not None:
             return Collected(account, visit.generated)
@@ -192,6 +204,9 @@ class AwsCollector:
             held = answer.get("Credentials") or {}
             if not all(held.get(key) for key in ("AccessKeyId", "SecretAccessKey", "SessionToken")):
                 raise CallError(_bad_answer("sts:AssumeRole", "it holds no credentials"))
+            entered = str((answer.get("AssumedRoleUser") or {}).get("Arn", ""))
+            if entered.split(":")[4:5] != [visit.account.id]:
+                raise CallError(_wrong_account(entered))
             return Credentials(held["AccessKeyId"], held["SecretAccessKey"], held["SessionToken"])
 
         try:
@@ -221,10 +236,10 @@ class AwsCollector:
                         raise
                     pending = refused or exc.fault
             polls += 1
-            pause = choose_pause(_POLLS, polls)
-            if self._clock.monotonic() + pause >= visit.deadline:
+            left = visit.deadline - self._clock.monotonic()
+            if left <= 0:
                 raise CallError(pending or _late_report())
-            yield pause
+            yield min(choose_pause(_POLLS, polls), left)
 
     def _ask_for_report(self, visit: _Visit) -> Pauses[tuple[bool, Fault | None]]:
         """
@@ -242,6 +257,7 @@ class AwsCollector:
         answer = yield from self._call(visit, "GetCredentialReport", shape=_check_report)
         visit.fetched = self._clock.now()
         visit.generated = answer["GeneratedTime"]
+        visit.deadline = self._clock.monotonic() + _CROSS_CHECK_SECONDS
         content: bytes = answer["Content"]
         return content
 
@@ -251,43 +267,69 @@ class AwsCollector:
 
         What is refused here is noted in the outcome's requests and never costs the account its report.
         """
-        generated = visit.generated
-        if generated is None:
+        if visit.generated is None:
             return
         try:
-            candidates = pick_candidates(content, visit.account.id, generated)
+            candidates = pick_candidates(content, visit.account.id, visit.generated)
         except ReportError:
             # Whether a report can be used is decided when the stored bytes are judged.
             return
         try:
+            yield from self._count_users(visit, content)
+            yield from self._confirm_users(visit, candidates)
+        except CallError:
+            # The second look has ended early. What is missing from it shows: no count, or not-checked.
+            return
+
+    def _count_users(self, visit: _Visit, content: bytes) -> Pauses[None]:
+        """
+        Keep IAM's own count, and the list of users where the report has another number of them.
+        """
+        try:
             summary = yield from self._call(visit, "GetAccountSummary")
             visit.keep("account-summary.json", encode(to_plain(summary)))
-            counted = summary.get("SummaryMap", {}).get("Users")
             # The report's lines are the header, root and the users.
-            if counted != content.rstrip(b"\n").count(b"\n") - 1:
+            if summary.get("SummaryMap", {}).get("Users") != content.rstrip(b"\n").count(b"\n") - 1:
                 users = yield from self._list_users(visit)
                 visit.keep("users.json", encode({"Users": to_plain(users)}))
-        except CallError:
-            # The count is a second look. Where it is refused, the requests of the outcome say so.
-            pass
-        if self._confirm:
-            for candidate in candidates:
-                yield from self._ask_about(visit, candidate)
+        except CallError as exc:
+            if exc.fault.passing:
+                raise
+
+    def _confirm_users(self, visit: _Visit, candidates: Sequence[Candidate]) -> Pauses[None]:
+        """
+        Ask about each candidate until the account's time is over.
+        """
+        for candidate in candidates if self._confirm else ():
+            if self._clock.monotonic() >= visit.deadline:
+                return
+            # Other accounts' turn: this one may have hundreds of users to ask about.
+            yield 0.0
+            yield from self._ask_about(visit, candidate)
 
     def _list_users(self, visit: _Visit) -> Pauses[list[Any]]:
         users: list[Any] = []
         arguments: dict[str, Any] = {"MaxItems": 1000}
         while True:
+            yield 0.0
             page = yield from self._call(visit, "ListUsers", **arguments)
             users += page.get("Users", [])
-            if not page.get("IsTruncated") or len(users) > _MAX_LISTED_USERS:
+            if not page.get("IsTruncated"):
                 return users
-            arguments["Marker"] = page["Marker"]
+            marker = page.get("Marker")
+            if not marker or marker == arguments.get("Marker") or len(users) > _MAX_LISTED_USERS:
+                raise CallError(_bad_answer("iam:ListUsers", "its pages lead nowhere"))
+            if self._clock.monotonic() >= visit.deadline:
+                raise CallError(_bad_answer("iam:ListUsers", "its pages did not end in time"))
+            arguments["Marker"] = marker
 
     def _ask_about(self, visit: _Visit, candidate: Candidate) -> Pauses[None]:
         """
         Ask whether a user still has a password and no MFA device, and keep the answers.
+
+        Raises `CallError`, after keeping what there is, when the account answers nothing any more.
         """
+        lost: CallError | None = None
         answers: dict[str, Any] = {}
         for operation in (LIST_MFA_DEVICES, GET_LOGIN_PROFILE, LIST_USER_TAGS):
             try:
@@ -296,7 +338,9 @@ class AwsCollector:
             except CallError as exc:
                 fault = exc.fault
                 answers[operation] = {"error": {"code": fault.error, "message": fault.message}}
-                if operation == LIST_MFA_DEVICES and fault.error == "NoSuchEntity":
+                if fault.passing or fault.code is ReasonCode.ROLE_CHAIN_EXPIRED:
+                    lost = exc
+                if lost or (operation == LIST_MFA_DEVICES and fault.error == "NoSuchEntity"):
                     break
         record = {
             "arn": candidate.arn,
@@ -305,6 +349,8 @@ class AwsCollector:
             "answers": answers,
         }
         visit.keep(candidate.file, encode(record))
+        if lost:
+            raise lost
 
     def _call(
         self,
@@ -385,6 +431,18 @@ def _check_report(answer: Answer) -> None:
 
 def _bad_answer(operation: str, what: str) -> Fault:
     return Fault(operation, ReasonCode.BAD_RESPONSE, "BadResponse", what, 200, "", passing=True)
+
+
+def _wrong_account(entered: str) -> Fault:
+    return Fault(
+        "sts:AssumeRole",
+        ReasonCode.WRONG_ACCOUNT,
+        error="WrongAccount",
+        message=f"the session belongs to {show(entered)[:200] or 'nobody'}",
+        status=200,
+        request_id="",
+        passing=False,
+    )
 
 
 def _late_report() -> Fault:

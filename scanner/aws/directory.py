@@ -150,18 +150,20 @@ class AwsDirectory:
         """
         pages: list[Answer] = []
         token: str | None = None
+        seen: set[str] = set()
         while True:
             more = {"NextToken": token} if token else {}
             page = self._call(operation, method, **arguments, **more)
-            if not isinstance(page.get(items), list):
+            listed = page.get(items)
+            if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
                 raise CallError(_missing(operation, items))
             pages.append(page)
-            following = page.get("NextToken")
-            if not following:
+            token = str(page.get("NextToken") or "")
+            if not token:
                 return pages
-            if following == token:
+            if token in seen:
                 raise CallError(_missing(operation, "a NextToken that moves on"))
-            token = str(following)
+            seen.add(token)
 
 
 def _missing(operation: str, what: str) -> Fault:

@@ -19,9 +19,8 @@ def explain(fault: Fault, *, account: Account, caller: Caller, role: str | None)
 
 
 def _say(fault: Fault, caller: Caller, role: str | None) -> str:
-    said = (
-        f"AWS said {fault.error}: {fault.message}" if fault.message else f"AWS said {fault.error}"
-    )
+    who = "AWS said" if fault.status else "we saw"
+    said = f"{who} {fault.error}: {fault.message}" if fault.message else f"{who} {fault.error}"
     match fault.code:
         case ReasonCode.ACCESS_DENIED:
             return _say_denied(fault, caller, role, said)
@@ -36,7 +35,10 @@ def _say(fault: Fault, caller: Caller, role: str | None) -> str:
                 f"answered; scan the account again ({said})"
             )
         case ReasonCode.CALLER_EXPIRED:
-            return f"your own credentials have expired; sign in again and scan the account again ({said})"
+            return (
+                "your own credentials have expired or are not valid; sign in again and scan the account "
+                f"again ({said})"
+            )
         case ReasonCode.CLOCK_SKEW:
             return f"this machine's clock is off, and AWS refuses its signatures; set it right ({said})"
         case _:
@@ -44,6 +46,12 @@ def _say(fault: Fault, caller: Caller, role: str | None) -> str:
 
 
 def _say_denied(fault: Fault, caller: Caller, role: str | None, said: str) -> str:
+    if fault.error == "RegionDisabledException":
+        return (
+            f"the region asked for is not enabled; set region under [aws] in the settings ({said})"
+        )
+    if fault.error in {"OptInRequired", "SubscriptionRequiredException"}:
+        return f"the account has not finished signing up for AWS; let its owner do so ({said})"
     if fault.operation == "sts:AssumeRole":
         name = (role or "").partition(":role/")[2]
         return (
@@ -57,22 +65,32 @@ def _say_denied(fault: Fault, caller: Caller, role: str | None, said: str) -> st
 
 def _say_unlucky(fault: Fault, said: str) -> str:
     again = "scan the account again later"
-    match fault.code:
-        case ReasonCode.REPORT_TIMEOUT:
-            return (
-                "the credential report was not ready before the account's deadline; raise "
-                f"account_deadline_seconds or {again} ({said})"
-            )
-        case ReasonCode.REPORT_LIMIT:
-            return f"AWS had no capacity to make a credential report, and none exists yet; {again} ({said})"
-        case ReasonCode.THROTTLED:
-            return f"{fault.operation} was throttled until we gave up; lower --workers or {again} ({said})"
-        case ReasonCode.SERVICE_ERROR:
-            return f"{fault.operation} failed within AWS until we gave up; {again} ({said})"
-        case ReasonCode.NETWORK:
-            return f"{fault.operation} did not reach AWS; check the network and the proxy ({said})"
-        case _:
-            return (
-                f"what answered {fault.operation} is not AWS's answer; check the proxy and the endpoint, "
-                f"then {again} ({said})"
-            )
+    sentences = {
+        ReasonCode.REPORT_TIMEOUT: (
+            "the credential report was not ready before the account's deadline; raise "
+            f"account_deadline_seconds or {again}"
+        ),
+        ReasonCode.REPORT_LIMIT: (
+            f"AWS had no capacity to make a credential report, and none exists yet; {again}"
+        ),
+        ReasonCode.THROTTLED: (
+            f"{fault.operation} was throttled until we gave up; lower --workers or {again}"
+        ),
+        ReasonCode.SERVICE_ERROR: f"{fault.operation} failed within AWS until we gave up; {again}",
+        ReasonCode.NETWORK: (
+            f"{fault.operation} did not reach AWS; check the network and the proxy"
+        ),
+        ReasonCode.WRONG_ACCOUNT: (
+            "the session that was handed out is another account's; find out what answers in AWS's place"
+        ),
+    }
+    return f"{sentences.get(fault.code) or _say_odd(fault, again)} ({said})"
+
+
+def _say_odd(fault: Fault, again: str) -> str:
+    if fault.status in {0, 200} or fault.error.isdecimal():
+        return (
+            f"what answered {fault.operation} is not AWS's answer; check the proxy and the endpoint, "
+            f"then {again}"
+        )
+    return f"{fault.operation} was answered with something this version does not know; {again}"

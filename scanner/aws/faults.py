@@ -5,6 +5,7 @@ Wire codes differ from botocore's exception names: IAM says `ReportNotPresent`, 
 `CredentialReportNotPresentException` (IAM API reference, GetCredentialReport).
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,12 +56,35 @@ _BROKEN = frozenset(
         "InternalFailure",
         "InternalServiceError",
         "ServiceException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ConcurrentModification",
+        "ConcurrentModificationException",
     }
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 _SKEWED = frozenset({"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"})
 _UNSIGNED = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException"})
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_UNKNOWN_CALLER = _UNSIGNED | {
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "IncompleteSignature",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "AuthFailure",
+}
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "UnauthorizedOperation",
+        "AWSOrganizationsNotInUseException",
+        "RegionDisabledException",
+        "OptInRequired",
+        "SubscriptionRequiredException",
+    }
+)
+_ORGANIZATION_POLICIES = ("service control policy", "resource control policy")
 _CREDENTIALS_LOST = (
     NoCredentialsError,
     PartialCredentialsError,
@@ -69,6 +93,10 @@ _CREDENTIALS_LOST = (
     SSOError,
 )
 _MESSAGE_LIMIT = 600
+_TOKENS = re.compile(r"(?i:x-amz-security-token)\s*:\s*\S+|[A-Za-z0-9+/=_-]{100,}", re.ASCII)
+"""
+What AWS may quote back when it refuses a signature: the request as it was signed, session token included.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +137,8 @@ def classify(operation: str, exc: Exception) -> Fault:
     if isinstance(exc, ClientError):
         return _classify_answer(operation, exc.response)
     name = type(exc).__name__
-    if isinstance(exc, _CREDENTIALS_LOST):
-        return _fault(operation, ReasonCode.CALLER_EXPIRED, name, str(exc))
+    if isinstance(exc, _CREDENTIALS_LOST) or _is_failed_refresh(exc):
+        return _fault(operation, ReasonCode.CALLER_EXPIRED, name, "no fresh credentials were found")
     if isinstance(exc, BotoConnectionError | HTTPClientError):
         return _fault(operation, ReasonCode.NETWORK, name, str(exc), passing=True)
     if isinstance(exc, BotoCoreError) and "Streaming" not in name and "Incomplete" not in name:
@@ -122,12 +150,19 @@ def classify(operation: str, exc: Exception) -> Fault:
     )
 
 
+def _is_failed_refresh(exc: Exception) -> bool:
+    # botocore says so with a bare RuntimeError when a profile hands out credentials that are over already.
+    return isinstance(exc, RuntimeError) and "refresh" in str(exc).lower()
+
+
 def _classify_answer(operation: str, response: Any) -> Fault:  # noqa: ANN401 - botocore's dictionary
     error = response.get("Error", {})
     meta = response.get("ResponseMetadata", {})
     code, message = str(error.get("Code", "")), str(error.get("Message", ""))
     status = int(meta.get("HTTPStatusCode", 0) or 0)
     reason, passing = _judge_code(code, message, status)
+    if code in _UNSIGNED and reason is not ReasonCode.CLOCK_SKEW:
+        message = "the signature was refused"
     return _fault(
         operation,
         reason,
@@ -142,25 +177,23 @@ def _classify_answer(operation: str, response: Any) -> Fault:  # noqa: ANN401 - 
 def _judge_code(code: str, message: str, status: int) -> tuple[ReasonCode, bool]:
     low = message.lower()
     # IAM throttles with `Throttling` and HTTP 400; "Rate exceeded" is its message.
+    denied = code in _DENIED
     known: list[tuple[bool, ReasonCode, bool]] = [
         (code in _THROTTLED or status == 429, ReasonCode.THROTTLED, True),
         (code == REPORT_LIMIT, ReasonCode.REPORT_LIMIT, True),
         (code in REPORT_PENDING, ReasonCode.REPORT_TIMEOUT, False),
-        (code in _EXPIRED, ReasonCode.ROLE_CHAIN_EXPIRED, False),
         (code in _SKEWED or _is_skew(code, low), ReasonCode.CLOCK_SKEW, False),
-        (
-            code in _DENIED and "service control policy" in low,
-            ReasonCode.SCP_DENIED,
-            False,
-        ),
+        (code in _EXPIRED | _UNKNOWN_CALLER, ReasonCode.ROLE_CHAIN_EXPIRED, False),
+        (denied and any(p in low for p in _ORGANIZATION_POLICIES), ReasonCode.SCP_DENIED, False),
+        (denied, ReasonCode.ACCESS_DENIED, False),
         (code in _BROKEN or status >= 500, ReasonCode.SERVICE_ERROR, True),
         (not code or code.isdecimal(), ReasonCode.BAD_RESPONSE, True),
     ]
     for applies, reason, passing in known:
         if applies:
             return reason, passing
-    # Every other refusal is about who we are or what we may do.
-    return ReasonCode.ACCESS_DENIED, False
+    # A code that this version does not know is said as it is, and stands for no other.
+    return ReasonCode.BAD_RESPONSE, False
 
 
 def _is_skew(code: str, low: str) -> bool:
@@ -180,5 +213,5 @@ def _fault(  # noqa: PLR0913 - a fault's own fields
     request_id: str = "",
     passing: bool = False,
 ) -> Fault:
-    words = show(" ".join(message.split()))[:_MESSAGE_LIMIT]
+    words = _TOKENS.sub("[removed]", show(" ".join(message.split())))[:_MESSAGE_LIMIT]
     return Fault(operation, code, show(error)[:100], words, status, show(request_id)[:100], passing)

@@ -11,21 +11,33 @@ from typing import Any
 
 import pandas as pd
 
-from scanner.checks.registry import NoParameters, Subject, check, decide, name_uninterpretable
+from scanner.checks.registry import (
+    NoParameters,
+    Subject,
+    check,
+    decide,
+    is_odd,
+    name_uninterpretable,
+)
 from scanner.credentials import NOT_SUPPORTED, says
 from scanner.model import Severity, Verdict
 
 _COLUMNS = ("password_enabled", "mfa_active")
 
 
+def _say_last_use(row: Mapping[str, Any], never: str) -> str:
+    used = row["password_last_used"]
+    if not pd.isna(used):
+        return f"last signed in {used:%Y-%m-%d}"
+    return "last sign-in not clear" if is_odd(row, "password_last_used") else never
+
+
 def _observe_user(row: Mapping[str, Any], verdict: Verdict) -> str:
     if verdict is not Verdict.FAIL:
         return name_uninterpretable(row, _COLUMNS)
-    used = row["password_last_used"]
-    signed_in = "never signed in" if pd.isna(used) else f"last signed in {used:%Y-%m-%d}"
     keys = sum(row[f"access_key_{slot}_active"] is True for slot in (1, 2))
     also = f"; {keys} active access key{'s' if keys > 1 else ''}" if keys else ""
-    return f"console password, no MFA device; {signed_in}{also}"
+    return f"console password, no MFA device; {_say_last_use(row, 'never signed in')}{also}"
 
 
 @check(
@@ -57,8 +69,7 @@ def judge_console_no_mfa(table: pd.DataFrame, parameters: NoParameters) -> pd.Se
 def _observe_root(row: Mapping[str, Any], verdict: Verdict) -> str:
     if verdict is not Verdict.FAIL:
         return name_uninterpretable(row, _COLUMNS)
-    used = row["password_last_used"]
-    signed_in = "no sign-in on record" if pd.isna(used) else f"last signed in {used:%Y-%m-%d}"
+    signed_in = _say_last_use(row, "no sign-in on record")
     return f"root can sign in with a password and has no MFA device; {signed_in}"
 
 

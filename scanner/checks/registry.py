@@ -153,11 +153,17 @@ def decide(
     return pd.Series(pd.Categorical(values, dtype=VERDICT_DTYPE), index=table.index)
 
 
+def is_odd(row: Mapping[str, Any], column: str) -> bool:
+    """
+    Tell whether one row's value in a column is none that AWS documents.
+    """
+    return bool(is_uninterpretable(pd.DataFrame([row]), column).iloc[0])
+
+
 def name_uninterpretable(row: Mapping[str, Any], columns: tuple[str, ...]) -> str:
     """
     Say which of the columns a check reads could not be interpreted in one row.
     """
-    frame = pd.DataFrame([row])
-    odd = [column for column in columns if bool(is_uninterpretable(frame, column).iloc[0])]
+    odd = [column for column in columns if is_odd(row, column)]
     named = odd or [column for column in columns if pd.isna(row[column])]
     return f"the report does not make clear: {', '.join(named)}"

@@ -53,7 +53,7 @@ from scanner.organization import (
     leave_out,
     read_answers,
 )
-from scanner.records import decode, decode_json
+from scanner.records import decode, decode_object
 
 BATCH_USERS = 20_000
 """
@@ -63,6 +63,11 @@ How many rows are typed and judged at a time: memory follows the batch, not the 
 SETTLING = timedelta(minutes=15)
 """
 A user made this shortly before the report may be missing from it without anything being wrong.
+"""
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""
+How far ahead of this machine's clock a report may claim to be made: AWS accepts signatures within 15.
 """
 
 REPORT_FILE = "credential-report.csv"
@@ -279,9 +284,16 @@ def _read_report(
         "report_sha256": hashlib.sha256(content).hexdigest(),
         "iam_users": _count_users(raw),
     }
+    ahead = generated - attempt.fetched
+    if ahead > CLOCK_TOLERANCE:
+        reason = (
+            f"account {account}: its credential report claims to be {ahead} ahead of this machine's clock, "
+            "so no age can be told; set the clock right and scan the account again"
+        )
+        return NotCollected(account, ReasonCode.CLOCK_SKEW, reason), None
     try:
         rows = parse_report(content, account.id, generated)
-        _check_population(raw, rows)
+        _check_population(raw, rows, entry["iam_users"])
     except ReportError as exc:
         code = ReasonCode.WRONG_ACCOUNT if exc.foreign else ReasonCode.MALFORMED_REPORT
         reason = (
@@ -300,22 +312,32 @@ def _count_users(raw: Path) -> int | None:
     path = raw / SUMMARY_FILE
     if not path.exists():
         return None
-    count = decode_json(read_file(path), str(path)).get("SummaryMap", {}).get("Users")
+    counts = decode_object(read_file(path), str(path)).get("SummaryMap")
+    if not isinstance(counts, dict):
+        raise EvidenceError(f"{path}: SummaryMap is no object")
+    count = counts.get("Users")
     return count if isinstance(count, int) else None
 
 
-def _check_population(raw: Path, rows: ReportRows) -> None:
+def _check_population(raw: Path, rows: ReportRows, counted: int | None) -> None:
     """
-    Refuse a report that lacks users who existed before it was made.
+    Refuse a report that lacks users who existed before it was made, or may lack them.
 
     A report cut off exactly between two lines looks whole. When IAM's own count differed, ListUsers was
     asked: users who are newer than the report are expected to be missing from it, older ones are not.
     """
     path = raw / USERS_FILE
     if not path.exists():
+        if counted is not None and counted > rows.users:
+            raise ReportError(
+                f"it lists {rows.users} users and IAM counts {counted}, and iam:ListUsers did not answer "
+                "whether those are newer than the report; allow iam:ListUsers"
+            )
         return
     known = {row[0].casefold() for row in rows.rows}
-    listed = decode_json(read_file(path), str(path)).get("Users", [])
+    listed = decode_object(read_file(path), str(path)).get("Users")
+    if not isinstance(listed, list) or not all(isinstance(user, dict) for user in listed):
+        raise EvidenceError(f"{path}: Users is no list of users")
     missing = [
         str(user.get("UserName", ""))
         for user in listed
@@ -333,7 +355,8 @@ def _is_before(moment: object, limit: datetime) -> bool:
     try:
         return datetime.fromisoformat(str(moment)) < limit
     except (ValueError, TypeError):
-        return False
+        # Nobody can tell that this user is newer than the report, so the report may lack one it should have.
+        return True
 
 
 def _read_live_states(
@@ -346,11 +369,14 @@ def _read_live_states(
     for report in batch:
         arns = {row[1] for row in report.rows}
         for path in sorted((folder / "raw" / report.account_id / "live").glob("*.json")):
-            record = decode_json(read_file(path), str(path))
+            record = decode_object(read_file(path), str(path))
             arn = str(record.get("arn"))
             if arn not in arns:
                 raise EvidenceError(f"{path}: is about {arn!r}, who is not in the account's report")
-            states[arn] = read_live(record, terms.owner_tags)
+            try:
+                states[arn] = read_live(record, terms.owner_tags)
+            except EvidenceError as exc:
+                raise EvidenceError(f"{path}: {exc}") from exc
     return states
 
 

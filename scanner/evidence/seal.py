@@ -6,18 +6,21 @@ the manifest's hash, and are listed in `documents.json`.
 """
 
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from scanner.evidence.store import PARTIAL, Store, hash_file
+from scanner.errors import EvidenceError
+from scanner.evidence.store import PARTIAL, Store, hash_file, read_file
 from scanner.model import Summary
-from scanner.records import encode
+from scanner.records import decode, encode
 
 MANIFEST = "manifest.json"
 CHECKSUMS = "SHA256SUMS"
 DOCUMENTS = "documents.json"
 
 _COVERED = ("raw", "inputs", "tables")
+_DRAWN_FROM = ("inputs/", "tables/", "summary.json")
 
 
 def seal(store: Store, summary: Summary) -> None:
@@ -49,26 +52,73 @@ def seal(store: Store, summary: Summary) -> None:
         "finished": _moment(summary.window.finished),
         "oldest_report": _moment(summary.window.oldest_report),
         "newest_report": _moment(summary.window.newest_report),
-        "files": files,
+        "files": [asdict(entry) for entry in files],
     }
     store.write(MANIFEST, encode(manifest))
-    lines = [f"{entry['sha256']}  {entry['path']}" for entry in files]
+    lines = [f"{entry.sha256}  {entry.path}" for entry in files]
     lines.append(f"{hash_file(store.folder / MANIFEST)}  {MANIFEST}")
     store.write(CHECKSUMS, ("\n".join(lines) + "\n").encode())
 
 
-def list_documents(folder: Path, documents: Iterable[Path]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class FileEntry:
     """
-    Return what `documents.json` says: the hash of the manifest and of each document drawn from it.
+    One file as a manifest lists it. `path` is relative to the run folder, `size` in bytes.
     """
-    return {
-        "format": 1,
-        "manifest_sha256": hash_file(folder / MANIFEST),
-        "documents": [_describe(folder, path) for path in sorted(documents)],
-    }
+
+    path: str
+    size: int
+    sha256: str
 
 
-def _list_files(folder: Path, names: Iterable[str]) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    files: tuple[FileEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentList:
+    """
+    What `documents.json` holds: the hash of the manifest, and of each document drawn from it.
+    """
+
+    manifest_sha256: str
+    documents: tuple[FileEntry, ...]
+    format: int = 1
+
+
+def list_documents(folder: Path, documents: Iterable[Path]) -> DocumentList:
+    """
+    Return what `documents.json` says of these documents.
+    """
+    return DocumentList(
+        hash_file(folder / MANIFEST),
+        tuple(_describe(folder, path) for path in sorted(documents)),
+    )
+
+
+def check_seal(folder: Path) -> None:
+    """
+    Raise `EvidenceError` unless what documents are drawn from is what the manifest lists.
+
+    It covers inputs, tables and the summary, and holds the manifest against `SHA256SUMS` and
+    `documents.json`. It is no proof against somebody who rewrote all three.
+    """
+    sealed = hash_file(folder / MANIFEST)
+    sums = read_file(folder / CHECKSUMS).decode("utf-8", "replace").splitlines()
+    if f"{sealed}  {MANIFEST}" not in sums:
+        raise EvidenceError(f"{folder}: {MANIFEST} is not the one that {CHECKSUMS} lists")
+    if (folder / DOCUMENTS).exists():
+        listed = decode(DocumentList, read_file(folder / DOCUMENTS), str(folder / DOCUMENTS))
+        if listed.manifest_sha256 != sealed:
+            raise EvidenceError(f"{folder}: {MANIFEST} is not the one that {DOCUMENTS} names")
+    manifest = decode(_Manifest, read_file(folder / MANIFEST), str(folder / MANIFEST))
+    for entry in manifest.files:
+        if entry.path.startswith(_DRAWN_FROM) and hash_file(folder / entry.path) != entry.sha256:
+            raise EvidenceError(f"{folder / entry.path}: is not the file that was sealed")
+
+
+def _list_files(folder: Path, names: Iterable[str]) -> list[FileEntry]:
     found = [
         path
         for name in names
@@ -80,13 +130,10 @@ def _list_files(folder: Path, names: Iterable[str]) -> list[dict[str, Any]]:
     return [_describe(folder, path) for path in sorted(found)]
 
 
-def _describe(folder: Path, path: Path) -> dict[str, Any]:
-    return {
-        "path": path.relative_to(folder).as_posix(),
-        "size": path.stat().st_size,
-        "sha256": hash_file(path),
-    }
+def _describe(folder: Path, path: Path) -> FileEntry:
+    name = path.relative_to(folder).as_posix()
+    return FileEntry(name, path.stat().st_size, hash_file(path))
 
 
-def _moment(moment: object) -> str | None:
-    return None if moment is None else str(moment)
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")

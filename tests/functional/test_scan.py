@@ -353,6 +353,41 @@ def test_an_interrupted_scan_is_sealed_and_says_so(scanning):
     assert (accounts["outcome"] == "collected").sum() >= 10
 
 
+def test_a_second_signal_stops_at_once(scanning):
+    """
+    Whoever cannot wait for answers in flight gets status 5 at once, and is told where the evidence is.
+    """
+    world = build_world(accounts=4, users=4, seed=4)
+    plan = FaultPlan((Fault(FaultKind.SLOW_BODY, seconds=60.0),))
+    with scanning(world, plan) as scanner:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "scanner", "scan", "--output", str(scanner.output)),
+                *("--endpoint-url", scanner.simulator.url, "--format", "json"),
+            ],
+            env={**clean_environment(), **scanner.simulator.environment()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "reading accounts" in line:
+                break
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+
+    assert process.returncode == 5
+    assert time.monotonic() - began < 5
+    assert str(scanner.output) in stderr
+    assert list(scanner.output.rglob("accounts.json"))
+    assert not list(scanner.output.rglob("manifest.json"))
+
+
 def test_a_user_fixed_since_the_report_is_annotated(scanning):
     """
     A user who got MFA after the report keeps the finding, marked as fixed.

@@ -33,8 +33,17 @@ def answered(code: str, status: int = 400, message: str = "") -> ClientError:
     [
         (answered("AccessDenied", 403), "access-denied", False),
         (answered("AccessDeniedException", 400), "access-denied", False),
-        (answered("InvalidClientTokenId", 403), "access-denied", False),
-        (answered("MalformedPolicyDocument", 400), "access-denied", False),
+        (answered("RegionDisabledException", 403), "access-denied", False),
+        (answered("InvalidClientTokenId", 403), "role-chain-expired", False),
+        (answered("MalformedPolicyDocument", 400), "bad-response", False),
+        (answered("ValidationError", 400), "bad-response", False),
+        (answered("SomethingOfTomorrow", 418), "bad-response", False),
+        (answered("RequestTimeout", 400), "service-error", True),
+        (
+            answered("AccessDenied", 403, "... an explicit deny in a resource control policy: arn"),
+            "scp-denied",
+            False,
+        ),
         (
             answered("AccessDenied", 403, "... an explicit deny in a service control policy: arn"),
             "scp-denied",
@@ -65,7 +74,12 @@ def answered(code: str, status: int = 400, message: str = "") -> ClientError:
             False,
         ),
         (answered("RequestExpired", 400), "clock-skew", False),
-        (answered("SignatureDoesNotMatch", 403, "check your key"), "access-denied", False),
+        (answered("SignatureDoesNotMatch", 403, "check your key"), "role-chain-expired", False),
+        (
+            RuntimeError("Credentials were refreshed, but are still expired."),
+            "caller-expired",
+            False,
+        ),
         (EndpointConnectionError(endpoint_url="https://x"), "network", True),
         (ConnectTimeoutError(endpoint_url="https://x"), "network", True),
         (ReadTimeoutError(endpoint_url="https://x"), "network", True),
@@ -124,7 +138,8 @@ def fault(code: ReasonCode, operation: str = "iam:GetCredentialReport") -> Fault
         (ReasonCode.THROTTLED, "--workers"),
         (ReasonCode.SERVICE_ERROR, "later"),
         (ReasonCode.NETWORK, "proxy"),
-        (ReasonCode.BAD_RESPONSE, "endpoint"),
+        (ReasonCode.BAD_RESPONSE, "does not know"),
+        (ReasonCode.WRONG_ACCOUNT, "another account's"),
         (ReasonCode.ACCESS_DENIED, "may not call iam:GetCredentialReport"),
     ],
 )
@@ -136,6 +151,35 @@ def test_each_reason_is_a_sentence_with_a_next_step(code, words):
 
     assert sentence.startswith("account 123456789012 (payments-prod): ")
     assert words in sentence
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The request signature we calculated: x-amz-security-token:IQoJb3JpZ2luX2VjEA " + "h" * 40,
+        "expired: 'IQoJb3JpZ2luX2VjEA" + "aB3/+" * 60 + "=='",
+    ],
+)
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "AccessDenied", "ExpiredToken"])
+def test_a_token_that_aws_quotes_back_is_removed(code, message):
+    """
+    A service may quote the signed request in its refusal, session token included: it is not kept.
+    """
+    assert (
+        "IQoJb3JpZ2luX2VjEA" not in classify("iam:ListUsers", answered(code, 403, message)).message
+    )
+
+
+def test_what_is_no_aws_answer_points_at_the_way_there():
+    """
+    A page from a proxy has no AWS code, and the next step is the proxy and the endpoint.
+    """
+    odd = classify("iam:GetCredentialReport", KeyError("x"))
+
+    sentence = explain(odd, account=ACCOUNT, caller=CALLER, role=ROLE)
+
+    assert "check the proxy and the endpoint" in sentence
+    assert "AWS said" not in sentence
 
 
 def test_a_role_that_cannot_be_assumed_names_what_may_be_wrong():
