@@ -618,3 +618,80 @@ def test_the_callers_credentials_may_end_in_the_middle(scanning):
     assert 0 < len(missed) < 45
     assert set(missed["reason_code"]) == {"caller-expired"}
     assert missed["reason"].str.contains("sign in again").all()
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        (
+            "summary.json",
+            lambda text: text.replace(b'"console_without_mfa": 1', b'"console_without_mfa": 0'),
+        ),
+        ("inputs/frameworks/pci-dss-4.0.1.yaml", lambda text: text + b"\n# changed\n"),
+        ("tables/findings.parquet", lambda text: text[:-1]),
+        ("manifest.json", lambda text: text.replace(b"  ", b" ")),
+        ("documents.json", lambda text: b"{}"),  # noqa: ARG005
+        ("SHA256SUMS", lambda text: b""),  # noqa: ARG005
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_documents_are_never_drawn_from_altered_evidence(scanning, command, name, change):
+    """
+    A run whose summary, tables, inputs or seal were changed is not drawn from: status 4, and which file.
+    """
+    with scanning(build_world(accounts=3, users=4, seed=9, offenders=0.1)) as scanner:
+        folder = scanner.scan().folder
+    path = folder / name
+    path.write_bytes(change(path.read_bytes()) + b" ")
+
+    done = command("render", str(folder), "--format", "json")
+
+    assert done.status == 4, done.stdout
+    assert str(folder) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://:hunter2@127.0.0.1:1", "https://user:hunt[er2@host", "user:hunter2@host"]
+)
+def test_a_password_in_an_address_is_not_repeated(command, tmp_path, endpoint):
+    """
+    An endpoint with a user or password is refused, and neither the message nor any file holds it.
+    """
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "made-up"}
+
+    done = command("scan", "--endpoint-url", endpoint, environment=keys)
+
+    assert done.status == 2
+    assert "hunt" not in done.stderr + done.stdout
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and b"hunt" in p.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        b"[scan]\nworkers = " + b"9" * 5000,
+        b"x = " + b"[" * 5000,
+        b'[scan]\noutput = "a\\u0000b"\n',
+        b"\xff\xfe",
+        b'[aws]\naws_secret_access_key = "wJalrXUtnFEMI"\n',
+        b'[aws]\nrole_name = "arn:aws:iam::123456789012:role/x"\n',
+        b'[aws]\nrole_name = "/x"\n',
+        b'[aws.roles]\n"12" = "x"\n',
+        b"[scan]\nformats = []\n",
+        b"scan = 3\n",
+    ],
+    ids=range(10),
+)
+def test_settings_that_cannot_be_are_status_2(command, tmp_path, settings):
+    """
+    Settings of any shape that is not theirs end with status 2, one line or more, and no secret.
+    """
+    (tmp_path / "s.toml").write_bytes(settings)
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "made-up"}
+
+    done = command("scan", "--config", "s.toml", environment=keys)
+
+    assert done.status == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "wJalr" not in done.stderr

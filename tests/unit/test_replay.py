@@ -655,6 +655,37 @@ def test_iam_s_own_count_stands_beside_the_report_s(folder, summary, count):
     assert (None if pd.isna(counted) else counted) == count
 
 
+def test_a_report_that_may_lack_users_is_not_whole(folder):
+    """
+    IAM counts more users than the report lists, and nobody could say who they are: not a pass.
+    """
+    folder.fill().put_for(ACCOUNT, "account-summary.json", {"SummaryMap": {"Users": 99}})
+
+    folder.derive()
+
+    row = folder.account()
+    assert (row["outcome"], row["reason_code"]) == ("not-collected", "malformed-report")
+    assert "allow iam:ListUsers" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "outcome"),
+    [(4 * MINUTE, "collected"), (6 * MINUTE, "not-collected"), (DAY, "not-collected")],
+)
+def test_a_report_from_the_future_is_a_clock_that_is_off(folder, ahead, outcome):
+    """
+    A report that claims to be made after it was fetched has no age, beyond what clocks may differ.
+    """
+    folder.fill()
+    folder.put_for(ACCOUNT, "outcome-2.json", encode(attempt(generated_time=FETCHED + ahead)))
+
+    folder.derive()
+
+    row = folder.account()
+    assert row["outcome"] == outcome
+    assert outcome == "collected" or row["reason_code"] == "clock-skew"
+
+
 # Live answers
 
 

@@ -1,0 +1,366 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+from report_text import root_row, user_row, write_report
+
+from scanner.aws import AwsCollector, AwsDirectory, Clients, RolePlan
+from scanner.errors import DiscoveryError, EvidenceError
+from scanner.model import Account, AccountId, Caller, Collected, NotCollected, Outcome, ReasonCode
+
+OWN = AccountId("111111111111")
+MEMBER = AccountId("222222222222")
+STRANGER = "333333333333"
+CALLER = Caller(OWN, f"arn:aws:iam::{OWN}:user/auditor")
+NOW = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
+
+
+class FakeClock:
+    """
+    A clock that moves a little at every look.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        """
+        Return the moment.
+        """
+        return NOW + timedelta(seconds=int(self.seconds))
+
+    def monotonic(self) -> float:
+        """
+        Return the seconds, and move on.
+        """
+        self.seconds += 0.01
+        return self.seconds
+
+
+def answer(**fields: Any) -> dict[str, Any]:
+    return {**fields, "ResponseMetadata": {"HTTPStatusCode": 200, "RequestId": "r-1"}}
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    response: Any = {
+        "Error": {"Code": code, "Message": "no"},
+        "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": "r-2"},
+    }
+    return ClientError(response, "Operation")
+
+
+class FakeService:
+    """
+    A boto3 client whose methods answer from a dictionary: values, exceptions, or functions.
+    """
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """
+        Return the method of that name.
+        """
+
+        def call(**arguments: Any) -> Any:
+            self.calls.append(name)
+            given = self.answers[name]
+            if callable(given):
+                given = given(**arguments)
+            if isinstance(given, Exception):
+                raise given
+            return given
+
+        return call
+
+
+def session_of(account: str) -> dict[str, Any]:
+    return answer(
+        Credentials={
+            "AccessKeyId": "ASIA",
+            "SecretAccessKey": "made-up",
+            "SessionToken": "made-up",
+        },
+        AssumedRoleUser={"Arn": f"arn:aws:sts::{account}:assumed-role/orgproof-reader/s"},
+    )
+
+
+def report_of(account: str, users: int = 1) -> dict[str, Any]:
+    rows = [user_row(f"user{n}", account, password_enabled="true") for n in range(users)]
+    content = write_report(root_row(account), *rows)
+    return answer(Content=content, GeneratedTime=NOW - timedelta(minutes=5))
+
+
+def iam_of(account: str, users: int = 1, **changes: Any) -> FakeService:
+    answers: dict[str, Any] = {
+        "generate_credential_report": answer(State="COMPLETE"),
+        "get_credential_report": report_of(account, users),
+        "get_account_summary": answer(SummaryMap={"Users": users}),
+        "list_users": answer(Users=[], IsTruncated=False),
+        "list_mfa_devices": answer(MFADevices=[]),
+        "get_login_profile": answer(LoginProfile={}),
+        "list_user_tags": answer(Tags=[]),
+    }
+    return FakeService(**{**answers, **changes})
+
+
+def visit(
+    iam: FakeService,
+    *,
+    account: AccountId = MEMBER,
+    sts: FakeService | None = None,
+    deadline: float = 100,
+    clock: FakeClock | None = None,
+) -> tuple[Outcome, dict[str, bytes]]:
+    """
+    Read one account, jumping over pauses, and return its outcome and what was kept.
+    """
+    clock = clock or FakeClock()
+    clients = Clients(
+        sts=sts or FakeService(assume_role=session_of(MEMBER)),
+        organizations=FakeService(),
+        iam=iam,
+        own=Credentials("AKIA", "made-up"),
+    )
+    collector = AwsCollector(
+        clients,
+        clock,
+        caller=CALLER,
+        roles=RolePlan("orgproof-reader"),
+        account_deadline=deadline,
+        confirm=True,
+    )
+    kept: dict[str, bytes] = {}
+    steps = collector.collect(
+        Account(account, "name", "", "ACTIVE"), lambda name, content: kept.update({name: content})
+    )
+    while True:
+        try:
+            pause = next(steps)
+        except StopIteration as done:
+            return done.value, kept
+        clock.seconds += pause
+
+
+def reason_of(outcome: Outcome) -> ReasonCode:
+    assert isinstance(outcome, NotCollected), outcome
+    return outcome.reason_code
+
+
+def test_an_account_is_read():
+    """
+    Report, count and live answers are kept, and the outcome names the report's own time.
+    """
+    outcome, kept = visit(iam_of(MEMBER))
+
+    assert outcome == Collected(outcome.account, NOW - timedelta(minutes=5))
+    assert {"credential-report.csv", "account-summary.json", "outcome.json"} < set(kept)
+    assert sum(name.startswith("live/") for name in kept) == 1
+
+
+def test_a_session_of_another_account_is_never_used():
+    """
+    When AssumeRole hands out another account's session, nothing is asked with it.
+    """
+    iam = iam_of(MEMBER)
+
+    outcome, kept = visit(iam, sts=FakeService(assume_role=session_of(STRANGER)))
+
+    assert reason_of(outcome) is ReasonCode.WRONG_ACCOUNT
+    assert iam.calls == []
+    assert set(kept) == {"outcome.json"}
+
+
+def test_an_answer_nobody_foresaw_costs_one_account():
+    """
+    Whatever an account answers becomes its outcome, with the kind of error and no word of the answer.
+    """
+
+    def odd(**_: Any) -> dict[str, Any]:
+        return answer(SummaryMap=["made-up"])
+
+    outcome, kept = visit(iam_of(MEMBER, get_account_summary=odd))
+
+    assert reason_of(outcome) is ReasonCode.BAD_RESPONSE
+    assert isinstance(outcome, NotCollected)
+    assert "AttributeError" in outcome.reason
+    assert "made-up" not in kept["outcome.json"].decode()
+
+
+def test_a_full_disk_is_not_one_accounts_fault():
+    """
+    When nothing can be kept the error leaves the collector: it concerns the whole scan.
+    """
+    clients = Clients(
+        sts=FakeService(assume_role=session_of(MEMBER)),
+        organizations=FakeService(),
+        iam=iam_of(MEMBER),
+        own=Credentials("AKIA", "made-up"),
+    )
+    collector = AwsCollector(
+        clients,
+        FakeClock(),
+        caller=CALLER,
+        roles=RolePlan("r"),
+        account_deadline=100,
+        confirm=True,
+    )
+
+    def refuse(name: str, content: bytes) -> None:  # noqa: ARG001
+        raise EvidenceError("disk full")
+
+    with pytest.raises(EvidenceError):
+        list(collector.collect(Account(MEMBER, "", "", "ACTIVE"), refuse))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        answer(Users=[], IsTruncated=True),
+        answer(Users=[], IsTruncated=True, Marker="same"),
+        refusal("AccessDenied", 403),
+    ],
+    ids=["no marker", "the same marker", "denied"],
+)
+def test_a_list_of_users_that_does_not_end_is_no_list(page):
+    """
+    Where ListUsers cannot be had whole, nothing of it is kept, and the account is read all the same.
+    """
+    outcome, kept = visit(
+        iam_of(MEMBER, get_account_summary=answer(SummaryMap={"Users": 9}), list_users=page)
+    )
+
+    assert isinstance(outcome, Collected)
+    assert "users.json" not in kept
+
+
+def test_asking_about_users_ends_in_time():
+    """
+    An account with more users than time leaves the rest unasked, and steps aside between two of them.
+    """
+    clock = FakeClock()
+
+    def slow(**_: Any) -> dict[str, Any]:
+        clock.seconds += 30
+        return answer(MFADevices=[])
+
+    outcome, kept = visit(iam_of(MEMBER, users=100, list_mfa_devices=slow), clock=clock)
+
+    assert isinstance(outcome, Collected)
+    assert 10 < sum(name.startswith("live/") for name in kept) < 30
+
+
+def test_an_account_that_answers_no_more_is_asked_no_more():
+    """
+    When a live question fails for good, the account's other users are left unasked.
+    """
+    iam = iam_of(MEMBER, users=50, list_mfa_devices=refusal("Throttling"))
+
+    outcome, kept = visit(iam)
+
+    assert isinstance(outcome, Collected)
+    assert sum(name.startswith("live/") for name in kept) == 1
+    assert iam.calls.count("list_mfa_devices") < 10
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId"])
+def test_credentials_that_end_are_told_apart(code):
+    """
+    Before the role is assumed they are the caller's, in the account they are the session's.
+    """
+    expired = refusal(code, 403)
+
+    ours, _ = visit(iam_of(MEMBER), sts=FakeService(assume_role=expired))
+    own_account, _ = visit(iam_of(OWN, generate_credential_report=expired), account=OWN)
+    theirs, _ = visit(iam_of(MEMBER, generate_credential_report=expired))
+
+    assert reason_of(ours) is ReasonCode.CALLER_EXPIRED
+    assert reason_of(own_account) is ReasonCode.CALLER_EXPIRED
+    assert reason_of(theirs) is ReasonCode.ROLE_CHAIN_EXPIRED
+
+
+def test_a_report_is_awaited_until_the_deadline_and_not_longer():
+    """
+    A report that is never ready makes the account time out at its deadline, to the second.
+    """
+    clock = FakeClock()
+
+    outcome, _ = visit(
+        iam_of(MEMBER, generate_credential_report=answer(State="STARTED")),
+        deadline=60,
+        clock=clock,
+    )
+
+    assert reason_of(outcome) is ReasonCode.REPORT_TIMEOUT
+    assert 60 <= clock.seconds < 62
+
+
+def test_without_capacity_an_existing_report_is_taken():
+    """
+    LimitExceeded on asking for a new report does not keep us from one that is there.
+    """
+    outcome, _ = visit(iam_of(MEMBER, generate_credential_report=refusal("LimitExceeded", 409)))
+
+    assert isinstance(outcome, Collected)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        answer(Content=b"user,arn"),
+        answer(Content="text", GeneratedTime=NOW),
+        answer(Content=b"user,arn", GeneratedTime="2026"),
+        answer(Content=b"user,arn", GeneratedTime=datetime(2026, 1, 1)),  # noqa: DTZ001
+        {},
+        None,
+    ],
+)
+def test_a_report_without_its_parts_is_a_bad_response(odd):
+    """
+    Content and an aware moment, or it is no report.
+    """
+    outcome, kept = visit(iam_of(MEMBER, get_credential_report=odd))
+
+    assert reason_of(outcome) is ReasonCode.BAD_RESPONSE
+    assert "credential-report.csv" not in kept
+
+
+def directory_of(organizations: FakeService) -> AwsDirectory:
+    sts = FakeService(get_caller_identity=answer(Account=OWN, Arn=CALLER.arn))
+    iam = FakeService(list_organizations_features=refusal("AccessDenied", 403))
+    clients = Clients(
+        sts=sts, organizations=organizations, iam=iam, own=Credentials("AKIA", "made-up")
+    )
+    return AwsDirectory(clients, FakeClock(), sleep=lambda _: None)
+
+
+DESCRIBED = answer(Organization={"Id": "o-example", "MasterAccountId": OWN})
+
+
+def test_a_listing_in_circles_is_refused():
+    """
+    Tokens that come round again would list the same accounts for ever.
+    """
+    turns = iter("ABAB")
+    pages = FakeService(
+        describe_organization=DESCRIBED,
+        list_accounts=lambda **_: answer(Accounts=[], NextToken=next(turns)),
+    )
+
+    with pytest.raises(DiscoveryError, match="moves on"):
+        directory_of(pages).ask()
+
+
+@pytest.mark.parametrize("accounts", [None, "text", [None], [[]], {}])
+def test_a_page_that_is_no_list_of_accounts_is_refused(accounts):
+    """
+    Half a listing is none: a page of another shape ends it.
+    """
+    pages = FakeService(describe_organization=DESCRIBED, list_accounts=answer(Accounts=accounts))
+
+    with pytest.raises(DiscoveryError, match="lacks Accounts"):
+        directory_of(pages).ask()
