@@ -132,6 +132,13 @@ class ReportRows:
         """
         return len(self.rows) - 1
 
+    @property
+    def partition(self) -> str:
+        """
+        The AWS partition that all rows' ARNs name, such as `aws`.
+        """
+        return self.rows[0][1].split(":", 2)[1]
+
 
 def parse_report(content: bytes, account_id: AccountId, generated_time: datetime) -> ReportRows:
     """

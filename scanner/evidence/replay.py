@@ -1,23 +1,18 @@
 """
 From stored evidence to tables and totals. Reads only the run folder, so it can be done again offline.
-
-What an account's answers mean is decided here and not while they were fetched: `outcome-N.json`
-says what the network did, and an account whose report was fetched but is malformed, cut short or
-another account's counts as not collected.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from scanner.checks import BoundCheck
-from scanner.confirmation import LiveState, read_live
-from scanner.credentials import ReportRows, build_table, parse_report
-from scanner.errors import EvidenceError, ReportError
+from scanner.credentials import build_table
+from scanner.errors import EvidenceError
+from scanner.evidence.accounts import Reading, read_account
 from scanner.evidence.store import read_file
 from scanner.evidence.tables import (
     ACCOUNTS,
@@ -30,16 +25,12 @@ from scanner.evidence.tables import (
 from scanner.frameworks import Framework, bind_checks, read_framework
 from scanner.judge import Tally, judge_controls, judge_table, list_findings, name_controls
 from scanner.model import (
-    Account,
     AccountOutcome,
     AccountTotals,
-    Attempt,
     CheckTotals,
     Collected,
     NotCollected,
     Organization,
-    Outcome,
-    ReasonCode,
     ScanRecord,
     Summary,
     Terms,
@@ -50,29 +41,14 @@ from scanner.organization import (
     CALLER_FILE,
     ORGANIZATION_FILE,
     UNITS_FILE,
-    leave_out,
     read_answers,
 )
-from scanner.records import decode, decode_object
+from scanner.records import decode
 
 BATCH_USERS = 20_000
 """
 How many rows are typed and judged at a time: memory follows the batch, not the organization.
 """
-
-SETTLING = timedelta(minutes=15)
-"""
-A user made this shortly before the report may be missing from it without anything being wrong.
-"""
-
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""
-How far ahead of this machine's clock a report may claim to be made: AWS accepts signatures within 15.
-"""
-
-REPORT_FILE = "credential-report.csv"
-SUMMARY_FILE = "account-summary.json"
-USERS_FILE = "users.json"
 
 
 @dataclass(slots=True)
@@ -81,11 +57,25 @@ class Ledger:
     What has been derived so far about accounts and findings.
     """
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Mapping[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
     outcomes: Counter[AccountOutcome] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     generated: list[datetime] = field(default_factory=list)
+
+    def enter(self, reading: Reading) -> None:
+        """
+        Enter one account with its one outcome.
+        """
+        self.rows.append(reading.entry)
+        match reading.outcome:
+            case NotCollected() as missed:
+                self.outcomes[missed.outcome] += 1
+                if missed.outcome is AccountOutcome.NOT_COLLECTED:
+                    self.reasons[str(missed.reason_code)] += 1
+            case Collected() as read:
+                self.outcomes[AccountOutcome.COLLECTED] += 1
+                self.generated.append(read.generated_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +149,11 @@ def _read_inputs(folder: Path) -> _Inputs:
     )
 
 
+def _read_catalog(folder: Path, name: str) -> Framework:
+    filename = f"{name}.yaml"
+    return read_framework(read_file(folder / "inputs" / "frameworks" / filename), filename)
+
+
 def _judge_users(
     folder: Path, inputs: _Inputs, checks: Sequence[BoundCheck], tally: Tally, ledger: Ledger
 ) -> None:
@@ -170,214 +165,33 @@ def _judge_users(
     schema = users_schema([check.name for check in checks])
     with open_table(folder / "tables" / "users.parquet", schema) as writer:
         for batch in _read_in_batches(folder, inputs, ledger):
-            judged = judge_table(build_table(batch), checks)
-            live = _read_live_states(folder, batch, inputs.terms)
+            table = build_table(reading.rows for reading in batch if reading.rows)
+            judged = judge_table(table, checks)
+            live = {arn: state for reading in batch for arn, state in reading.live.items()}
             ledger.findings += list_findings(judged, checks, accounts, live, controls)
             tally.add(judged)
             writer.write(judged)
 
 
-def _read_catalog(folder: Path, name: str) -> Framework:
-    filename = f"{name}.yaml"
-    return read_framework(read_file(folder / "inputs" / "frameworks" / filename), filename)
-
-
-def _read_in_batches(folder: Path, inputs: _Inputs, ledger: Ledger) -> Iterator[list[ReportRows]]:
+def _read_in_batches(folder: Path, inputs: _Inputs, ledger: Ledger) -> Iterator[list[Reading]]:
     """
-    Yield the readable reports in order of account id, and enter every account in the ledger.
+    Yield the readable accounts in order of id, and enter every account in the ledger.
     """
-    batch: list[ReportRows] = []
+    partition = inputs.organization.caller.partition
+    batch: list[Reading] = []
+    users = 0
     for account in inputs.organization.accounts:
-        rows = _read_account(folder, account, inputs.terms, ledger)
-        if rows:
-            batch.append(rows)
-        if sum(len(report.rows) for report in batch) >= BATCH_USERS:
+        reading = read_account(folder / "raw" / account.id, account, inputs.terms, partition)
+        ledger.enter(reading)
+        if reading.rows is None:
+            continue
+        batch.append(reading)
+        users += len(reading.rows.rows)
+        if users >= BATCH_USERS:
             yield batch
-            batch = []
+            batch, users = [], 0
     if batch:
         yield batch
-
-
-def _read_account(
-    folder: Path, account: Account, terms: Terms, ledger: Ledger
-) -> ReportRows | None:
-    raw = folder / "raw" / account.id
-    entry: dict[str, Any] = {
-        "account_id": account.id,
-        "name": account.name,
-        "email": account.email,
-        "state": account.state,
-        "ou_ids": "; ".join(account.ou_ids),
-        "ou_path": account.ou_path,
-    }
-    outcome: Outcome | None = leave_out(account, terms.selection)
-    rows = None
-    if outcome is None:
-        attempt = read_attempt(raw)
-        outcome = read_transport(account, attempt)
-        if attempt and isinstance(outcome, Collected):
-            outcome, rows = _read_report(raw, account, attempt, entry)
-    match outcome:
-        case NotCollected():
-            entry |= {"reason_code": str(outcome.reason_code), "reason": outcome.reason}
-            ledger.outcomes[outcome.outcome] += 1
-            if outcome.outcome is AccountOutcome.NOT_COLLECTED:
-                ledger.reasons[str(outcome.reason_code)] += 1
-            entry["outcome"] = str(outcome.outcome)
-        case Collected():
-            ledger.outcomes[AccountOutcome.COLLECTED] += 1
-            ledger.generated.append(outcome.generated_time)
-            entry["outcome"] = str(AccountOutcome.COLLECTED)
-    ledger.rows.append(entry)
-    return rows
-
-
-def read_attempt(raw: Path) -> Attempt | None:
-    """
-    Return the last attempt at an account from its raw folder, or None when none was finished.
-    """
-    numbers = [
-        int(path.stem.removeprefix("outcome-"))
-        for path in raw.glob("outcome-*.json")
-        if path.stem.removeprefix("outcome-").isdecimal()
-    ]
-    if not numbers:
-        return None
-    name = f"outcome-{max(numbers)}.json"
-    return decode(Attempt, read_file(raw / name), f"raw/{raw.name}/{name}")
-
-
-def read_transport(account: Account, attempt: Attempt | None) -> Outcome:
-    """
-    Say what the network did for a selected account: its report was fetched, or why it was not.
-    """
-    if attempt is None:
-        return NotCollected(
-            account,
-            ReasonCode.INTERRUPTED,
-            f"account {account}: the scan was stopped before this account was read; scan it again",
-        )
-    if attempt.account_id != account.id:
-        raise EvidenceError(
-            f"raw/{account.id}: holds the outcome of account {attempt.account_id}; the folder was altered"
-        )
-    if attempt.reason_code is None and attempt.generated_time is not None:
-        return Collected(account, attempt.generated_time)
-    return NotCollected(
-        account, attempt.reason_code or ReasonCode.BAD_RESPONSE, attempt.reason or ""
-    )
-
-
-def _read_report(
-    raw: Path, account: Account, attempt: Attempt, entry: dict[str, Any]
-) -> tuple[Outcome, ReportRows | None]:
-    """
-    Parse a fetched report; a report that cannot be used makes the account not collected.
-    """
-    content = read_file(raw / REPORT_FILE)
-    generated = attempt.generated_time
-    if generated is None or attempt.fetched is None:
-        raise EvidenceError(f"raw/{account.id}: the outcome names no time for a fetched report")
-    entry |= {
-        "generated_time": generated,
-        "report_age_seconds": int((attempt.fetched - generated).total_seconds()),
-        "report_sha256": hashlib.sha256(content).hexdigest(),
-        "iam_users": _count_users(raw),
-    }
-    ahead = generated - attempt.fetched
-    if ahead > CLOCK_TOLERANCE:
-        reason = (
-            f"account {account}: its credential report claims to be {ahead} ahead of this machine's clock, "
-            "so no age can be told; set the clock right and scan the account again"
-        )
-        return NotCollected(account, ReasonCode.CLOCK_SKEW, reason), None
-    try:
-        rows = parse_report(content, account.id, generated)
-        _check_population(raw, rows, entry["iam_users"])
-    except ReportError as exc:
-        code = ReasonCode.WRONG_ACCOUNT if exc.foreign else ReasonCode.MALFORMED_REPORT
-        reason = (
-            f"account {account}: its credential report cannot be used: {exc}; "
-            f"see raw/{account.id}/{REPORT_FILE}, and scan the account again"
-        )
-        return NotCollected(account, code, reason), None
-    entry["users"] = rows.users
-    return Collected(account, generated), rows
-
-
-def _count_users(raw: Path) -> int | None:
-    """
-    Return how many IAM users GetAccountSummary counted, or None where that was not answered.
-    """
-    path = raw / SUMMARY_FILE
-    if not path.exists():
-        return None
-    counts = decode_object(read_file(path), str(path)).get("SummaryMap")
-    if not isinstance(counts, dict):
-        raise EvidenceError(f"{path}: SummaryMap is no object")
-    count = counts.get("Users")
-    return count if isinstance(count, int) else None
-
-
-def _check_population(raw: Path, rows: ReportRows, counted: int | None) -> None:
-    """
-    Refuse a report that lacks users who existed before it was made, or may lack them.
-
-    A report cut off exactly between two lines looks whole. When IAM's own count differed, ListUsers was
-    asked: users who are newer than the report are expected to be missing from it, older ones are not.
-    """
-    path = raw / USERS_FILE
-    if not path.exists():
-        if counted is not None and counted > rows.users:
-            raise ReportError(
-                f"it lists {rows.users} users and IAM counts {counted}, and iam:ListUsers did not answer "
-                "whether those are newer than the report; allow iam:ListUsers"
-            )
-        return
-    known = {row[0].casefold() for row in rows.rows}
-    listed = decode_object(read_file(path), str(path)).get("Users")
-    if not isinstance(listed, list) or not all(isinstance(user, dict) for user in listed):
-        raise EvidenceError(f"{path}: Users is no list of users")
-    missing = [
-        str(user.get("UserName", ""))
-        for user in listed
-        if str(user.get("UserName", "")).casefold() not in known
-        and _is_before(user.get("CreateDate"), rows.generated_time - SETTLING)
-    ]
-    if missing:
-        raise ReportError(
-            f"it lists {rows.users} users but lacks {len(missing)} that existed before it was made, "
-            "so it is not whole"
-        )
-
-
-def _is_before(moment: object, limit: datetime) -> bool:
-    try:
-        return datetime.fromisoformat(str(moment)) < limit
-    except (ValueError, TypeError):
-        # Nobody can tell that this user is newer than the report, so the report may lack one it should have.
-        return True
-
-
-def _read_live_states(
-    folder: Path, batch: Sequence[ReportRows], terms: Terms
-) -> Mapping[str, LiveState]:
-    """
-    Return what the accounts of a batch said about single users, by ARN.
-    """
-    states: dict[str, LiveState] = {}
-    for report in batch:
-        arns = {row[1] for row in report.rows}
-        for path in sorted((folder / "raw" / report.account_id / "live").glob("*.json")):
-            record = decode_object(read_file(path), str(path))
-            arn = str(record.get("arn"))
-            if arn not in arns:
-                raise EvidenceError(f"{path}: is about {arn!r}, who is not in the account's report")
-            try:
-                states[arn] = read_live(record, terms.owner_tags)
-            except EvidenceError as exc:
-                raise EvidenceError(f"{path}: {exc}") from exc
-    return states
 
 
 def _summarise(inputs: _Inputs, tally: Tally, ledger: Ledger) -> Summary:

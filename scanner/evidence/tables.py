@@ -22,7 +22,7 @@ said; a missing value is null, never an empty string.
                not_tested (accounts) accepted: the last five int64
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def open_table(path: Path, schema: pa.Schema) -> Iterator[TableWriter]:
         yield TableWriter(writer, schema)
 
 
-def write_table(path: Path, schema: pa.Schema, rows: Sequence[dict[str, Any]]) -> None:
+def write_table(path: Path, schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     Write a table that fits in memory. Each row holds the schema's columns, absent ones being null.
     """
@@ -123,7 +123,7 @@ def write_table(path: Path, schema: pa.Schema, rows: Sequence[dict[str, Any]]) -
         writer.write(build_frame(schema, rows))
 
 
-def build_frame(schema: pa.Schema, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def build_frame(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """
     Make a frame with the schema's columns and dtypes from rows.
     """

@@ -9,13 +9,8 @@ from report_text import ACCOUNT, MADE, OTHER, root_row, user_row, write_report
 
 from scanner.confirmation import live_file
 from scanner.errors import CatalogError, EvidenceError, OrgproofError
-from scanner.evidence.replay import (
-    check_totals,
-    decide_exit_status,
-    derive_tables,
-    read_attempt,
-    read_transport,
-)
+from scanner.evidence.accounts import read_attempt, read_transport
+from scanner.evidence.replay import check_totals, decide_exit_status, derive_tables
 from scanner.evidence.tables import read_batches, read_table
 from scanner.frameworks import load_framework
 from scanner.model import (
@@ -684,6 +679,18 @@ def test_a_report_from_the_future_is_a_clock_that_is_off(folder, ahead, outcome)
     row = folder.account()
     assert row["outcome"] == outcome
     assert outcome == "collected" or row["reason_code"] == "clock-skew"
+
+
+def test_a_report_of_another_partition_is_another_account_s(folder):
+    """
+    The same twelve digits name another account in AWS GovCloud.
+    """
+    folder.reports[ACCOUNT] = [root_row(partition="aws-us-gov", password_enabled="true")]
+    folder.fill()
+
+    folder.derive()
+
+    assert folder.account()["reason_code"] == "wrong-account"
 
 
 # Live answers

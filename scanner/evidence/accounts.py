@@ -1,0 +1,252 @@
+"""
+One account's stored answers, read into what became of it. Reads only the account's raw folder.
+
+What the answers mean is decided here and not while they were fetched: `outcome-N.json` says what the
+network did, and an account whose report was fetched but is malformed, cut short or another account's
+counts as not collected.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from scanner.confirmation import LiveState, read_live
+from scanner.credentials import ReportRows, parse_report
+from scanner.errors import EvidenceError, ReportError
+from scanner.evidence.store import read_file
+from scanner.model import (
+    Account,
+    AccountOutcome,
+    Attempt,
+    Collected,
+    NotCollected,
+    Outcome,
+    ReasonCode,
+    Terms,
+)
+from scanner.organization import leave_out
+from scanner.records import decode, decode_object
+
+SETTLING = timedelta(minutes=15)
+"""
+A user made this shortly before the report may be missing from it without anything being wrong.
+"""
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""
+How far ahead of this machine's clock a report may claim to be made: AWS accepts signatures within 15.
+"""
+
+REPORT_FILE = "credential-report.csv"
+SUMMARY_FILE = "account-summary.json"
+USERS_FILE = "users.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    What became of one account: its outcome, its row of the accounts table, and its report's rows.
+
+    `rows` is None unless the outcome is `Collected`; `live` maps an ARN to what the account said of that
+    user since the report.
+    """
+
+    outcome: Outcome
+    entry: Mapping[str, Any]
+    rows: ReportRows | None
+    live: Mapping[str, LiveState]
+
+
+def read_account(raw: Path, account: Account, terms: Terms, partition: str) -> Reading:
+    """
+    Read one account from its raw folder. `partition` is the caller's, such as `aws`.
+
+    Raises `EvidenceError` when a file is missing or damaged.
+    """
+    entry: dict[str, Any] = {
+        "account_id": account.id,
+        "name": account.name,
+        "email": account.email,
+        "state": account.state,
+        "ou_ids": "; ".join(account.ou_ids),
+        "ou_path": account.ou_path,
+    }
+    outcome: Outcome | None = leave_out(account, terms.selection)
+    rows = None
+    if outcome is None:
+        attempt = read_attempt(raw)
+        outcome = read_transport(account, attempt)
+        if attempt and isinstance(outcome, Collected):
+            outcome, rows = _read_report(raw, account, attempt, partition, entry)
+    match outcome:
+        case NotCollected():
+            entry |= {
+                "outcome": str(outcome.outcome),
+                "reason_code": str(outcome.reason_code),
+                "reason": outcome.reason,
+            }
+        case Collected():
+            entry["outcome"] = str(AccountOutcome.COLLECTED)
+    live = _read_live_states(raw, rows, terms) if rows else {}
+    return Reading(outcome, entry, rows, live)
+
+
+def read_attempt(raw: Path) -> Attempt | None:
+    """
+    Return the last attempt at an account from its raw folder, or None when none was finished.
+    """
+    numbers = [
+        int(path.stem.removeprefix("outcome-"))
+        for path in raw.glob("outcome-*.json")
+        if path.stem.removeprefix("outcome-").isdecimal()
+    ]
+    if not numbers:
+        return None
+    name = f"outcome-{max(numbers)}.json"
+    return decode(Attempt, read_file(raw / name), f"raw/{raw.name}/{name}")
+
+
+def read_transport(account: Account, attempt: Attempt | None) -> Outcome:
+    """
+    Say what the network did for a selected account: its report was fetched, or why it was not.
+    """
+    if attempt is None:
+        return NotCollected(
+            account,
+            ReasonCode.INTERRUPTED,
+            f"account {account}: the scan was stopped before this account was read; scan it again",
+        )
+    if attempt.account_id != account.id:
+        raise EvidenceError(
+            f"raw/{account.id}: holds the outcome of account {attempt.account_id}; the folder was altered"
+        )
+    if attempt.reason_code is None and attempt.generated_time is not None:
+        return Collected(account, attempt.generated_time)
+    return NotCollected(
+        account, attempt.reason_code or ReasonCode.BAD_RESPONSE, attempt.reason or ""
+    )
+
+
+def _read_report(
+    raw: Path, account: Account, attempt: Attempt, partition: str, entry: dict[str, Any]
+) -> tuple[Outcome, ReportRows | None]:
+    """
+    Parse a fetched report; a report that cannot be used makes the account not collected.
+    """
+    content = read_file(raw / REPORT_FILE)
+    generated = attempt.generated_time
+    if generated is None or attempt.fetched is None:
+        raise EvidenceError(f"raw/{account.id}: the outcome names no time for a fetched report")
+    entry |= {
+        "generated_time": generated,
+        "report_age_seconds": int((attempt.fetched - generated).total_seconds()),
+        "report_sha256": hashlib.sha256(content).hexdigest(),
+        "iam_users": _count_users(raw),
+    }
+    ahead = generated - attempt.fetched
+    if ahead > CLOCK_TOLERANCE:
+        reason = (
+            f"account {account}: its credential report claims to be {ahead} ahead of this machine's clock, "
+            "so no age can be told; set the clock right and scan the account again"
+        )
+        return NotCollected(account, ReasonCode.CLOCK_SKEW, reason), None
+    try:
+        rows = parse_report(content, account.id, generated)
+        _check_partition(rows, partition)
+        _check_population(raw, rows, entry["iam_users"])
+    except ReportError as exc:
+        code = ReasonCode.WRONG_ACCOUNT if exc.foreign else ReasonCode.MALFORMED_REPORT
+        reason = (
+            f"account {account}: its credential report cannot be used: {exc}; "
+            f"see raw/{account.id}/{REPORT_FILE}, and scan the account again"
+        )
+        return NotCollected(account, code, reason), None
+    entry["users"] = rows.users
+    return Collected(account, generated), rows
+
+
+def _count_users(raw: Path) -> int | None:
+    """
+    Return how many IAM users GetAccountSummary counted, or None where that was not answered.
+    """
+    path = raw / SUMMARY_FILE
+    if not path.exists():
+        return None
+    counts = decode_object(read_file(path), str(path)).get("SummaryMap")
+    if not isinstance(counts, dict):
+        raise EvidenceError(f"{path}: SummaryMap is no object")
+    count = counts.get("Users")
+    return count if isinstance(count, int) else None
+
+
+def _check_population(raw: Path, rows: ReportRows, counted: int | None) -> None:
+    """
+    Refuse a report that lacks users who existed before it was made, or may lack them.
+
+    A report cut off exactly between two lines looks whole. When IAM's own count differed, ListUsers was
+    asked: users who are newer than the report are expected to be missing from it, older ones are not.
+    """
+    path = raw / USERS_FILE
+    if not path.exists():
+        if counted is not None and counted > rows.users:
+            raise ReportError(
+                f"it lists {rows.users} users and IAM counts {counted}, and iam:ListUsers did not answer "
+                "whether those are newer than the report; allow iam:ListUsers"
+            )
+        return
+    known = {row[0].casefold() for row in rows.rows}
+    listed = decode_object(read_file(path), str(path)).get("Users")
+    if not isinstance(listed, list) or not all(isinstance(user, dict) for user in listed):
+        raise EvidenceError(f"{path}: Users is no list of users")
+    missing = [
+        str(user.get("UserName", ""))
+        for user in listed
+        if str(user.get("UserName", "")).casefold() not in known
+        and _is_before(user.get("CreateDate"), rows.generated_time - SETTLING)
+    ]
+    if missing:
+        raise ReportError(
+            f"it lists {rows.users} users but lacks {len(missing)} that existed before it was made, "
+            "so it is not whole"
+        )
+
+
+def _is_before(moment: object, limit: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(str(moment)) < limit
+    except (ValueError, TypeError):
+        # Nobody can tell that this user is newer than the report, so the report may lack one it should have.
+        return True
+
+
+def _check_partition(rows: ReportRows, partition: str) -> None:
+    """
+    Refuse a report from another AWS partition: the same account id there is another account.
+    """
+    if rows.partition != partition:
+        raise ReportError(
+            f"its rows belong to partition {rows.partition}, and the scan runs in {partition}",
+            column="arn",
+            foreign=True,
+        )
+
+
+def _read_live_states(raw: Path, report: ReportRows, terms: Terms) -> Mapping[str, LiveState]:
+    """
+    Return what an account said about single users, by ARN.
+    """
+    states: dict[str, LiveState] = {}
+    arns = {row[1] for row in report.rows}
+    for path in sorted((raw / "live").glob("*.json")):
+        record = decode_object(read_file(path), str(path))
+        arn = str(record.get("arn"))
+        if arn not in arns:
+            raise EvidenceError(f"{path}: is about {arn!r}, who is not in the account's report")
+        try:
+            states[arn] = read_live(record, terms.owner_tags)
+        except EvidenceError as exc:
+            raise EvidenceError(f"{path}: {exc}") from exc
+    return states
