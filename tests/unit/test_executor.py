@@ -380,3 +380,43 @@ def test_a_run_that_nobody_reads_begins_nothing():
     execute([begin()]).close()
 
     assert begun == []
+
+
+class CountingClock(MachineClock):
+    """
+    Counts how often it is asked for the seconds.
+    """
+
+    looks = 0
+
+    def monotonic(self) -> float:
+        """
+        Return the machine's seconds.
+        """
+        self.looks += 1
+        return super().monotonic()
+
+
+def test_a_due_job_without_a_free_thread_is_not_asked_about_over_and_over():
+    """
+    While every thread is at work the scheduler sleeps: it would take the processor from them otherwise.
+    """
+    clock = CountingClock()
+    paused = threading.Event()
+
+    def brief():
+        yield 0.01
+        return outcome(1)
+
+    def long():
+        paused.wait(5)
+        time.sleep(0.3)
+        yield from ()
+        return outcome(2)
+
+    jobs = (job for job in (brief(), brief(), long(), long()))
+    run = ThreadExecutor(2, clock).run(jobs)
+    threading.Timer(0.1, paused.set).start()
+
+    assert numbers(run) == [1, 1, 2, 2]
+    assert clock.looks < 100
