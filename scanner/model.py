@@ -481,10 +481,3 @@ class Summary:
         How many verdicts could not be reached about rows that were read.
         """
         return sum(check.unknown for check in self.checks)
-
-    @property
-    def exceptions(self) -> int:
-        """
-        How many exceptions were noted: verdicts that say fail.
-        """
-        return sum(check.failed for check in self.checks)

@@ -16,14 +16,7 @@ from scanner.evidence.store import read_file
 from scanner.evidence.tables import read_batches, read_table
 from scanner.frameworks import Framework, read_framework
 from scanner.model import Summary
-from scanner.records import decode, encode
-
-
-def encode_summary(summary: Summary) -> bytes:
-    """
-    Encode a summary as `summary.json` holds it.
-    """
-    return encode(summary)
+from scanner.records import decode
 
 
 class StoredRun:

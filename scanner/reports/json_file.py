@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 
 from scanner.evidence import StoredRun
-from scanner.evidence.run import encode_summary
 from scanner.evidence.store import write_file
 from scanner.records import encode
 from scanner.reports.naming import claim, name_document
@@ -29,7 +28,7 @@ def render_json(run: StoredRun, folder: Path) -> list[Path]:
     document = {
         "format": 1,
         "manifest_sha256": run.manifest_sha256,
-        "summary": json.loads(encode_summary(run.summary)),
+        "summary": json.loads(encode(run.summary)),
         "accounts": _list_plain(run.accounts()),
         "findings": _list_plain(run.findings()),
         "controls": _list_plain(run.controls()),

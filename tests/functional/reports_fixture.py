@@ -12,7 +12,6 @@ from typing import Any
 from scanner.confirmation import LiveState
 from scanner.credentials import REPORT_COLUMNS, ReportRows, build_table
 from scanner.evidence import StoredRun
-from scanner.evidence.run import encode_summary
 from scanner.evidence.store import write_file
 from scanner.evidence.tables import (
     ACCOUNTS,
@@ -34,6 +33,7 @@ from scanner.model import (
     Summary,
     Window,
 )
+from scanner.records import encode
 
 STARTED = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
 FINISHED = datetime(2026, 11, 24, 10, 27, 31, tzinfo=UTC)
@@ -249,7 +249,7 @@ def write_run(
     for catalog in catalogs:
         write_file(folder / "inputs" / "frameworks" / f"{catalog.id}.yaml", catalog.source)
     summary = _summarise(listed, findings, tally, catalogs)
-    write_file(folder / "summary.json", encode_summary(replace(summary, **changes)))
+    write_file(folder / "summary.json", encode(replace(summary, **changes)))
     write_file(folder / "manifest.json", b'{"format": 1}\n')
     return StoredRun(folder)
 
