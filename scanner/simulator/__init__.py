@@ -2,7 +2,7 @@
 The embedded organization: a small AWS that `orgproof demo` and the tests scan over real HTTP.
 
 STS, Organizations and IAM, as far as a scan reads them, for an unmodified AWS SDK. It stores nothing,
-reaches nothing and listens on the loopback interface only.
+reaches nothing and listens on the loopback interface only. It stands in the commercial partition.
 """
 
 from scanner.simulator.clock import SimulatedClock

@@ -2,6 +2,7 @@
 IAM: the reads that a scan makes. Every answer is that of the calling session's own account.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from scanner.simulator.world import User
 
 Item = TypeVar("Item")
 
+_LOOKUP_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 _USER_OPERATIONS = frozenset({"ListMFADevices", "GetLoginProfile", "ListUserTags"})
 _QUOTAS = {
     "AccessKeysPerUserQuota": 2,
@@ -186,6 +188,13 @@ def _read_user_name(call: Call) -> str:
     if name is None:
         raise ServiceError(
             "ValidationError", "Must specify userName when calling with non-User credentials", 400
+        )
+    if not _LOOKUP_NAME.fullmatch(name):
+        raise ServiceError(
+            "ValidationError",
+            "The specified value for userName is invalid. It must contain only alphanumeric characters "
+            "and/or the following: +=,.@_-",
+            400,
         )
     return name
 

@@ -131,11 +131,15 @@ def make_offender(rng: random.Random, user: User, variety: int) -> User:
             recent = Password(timedelta(days=rng.randrange(20, 80)), yesterday)
             return replace(offender, password=recent, keys=())
         case 2:
-            password = Password(timedelta(days=rng.randrange(90, 300)), timedelta(days=12))
+            password = Password(
+                timedelta(days=rng.randrange(90, 300)), timedelta(days=rng.randrange(3, 40))
+            )
             keys = (draw_key(rng, USUAL, old), draw_key(rng, USUAL, old))
             return replace(offender, password=password, keys=keys)
         case _:
-            password = Password(timedelta(days=rng.randrange(500, 850)), timedelta(days=420))
+            password = Password(
+                timedelta(days=rng.randrange(500, 850)), timedelta(days=rng.randrange(120, 480))
+            )
             return replace(offender, password=password, tags=())
 
 

@@ -47,6 +47,9 @@ class TokenService:
             raise _invalid(
                 "roleSessionName", name, r"satisfy regular expression pattern: [\w+=,.@-]*"
             )
+        if any(parameter.startswith("PolicyArns.") for parameter in call.parameters):
+            # A managed policy that was ignored would leave a session more rights than AWS gives it.
+            raise ServiceError("ValidationError", "PolicyArns are not simulated", 400)
         policy = parse_policy(call.text("Policy")) if "Policy" in call.parameters else None
         seconds = _read_duration(call)
         if not self._may_enter(account_id, role, call):

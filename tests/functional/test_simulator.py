@@ -217,6 +217,18 @@ def test_one_accounts_token_does_not_open_another(start):
     assert refusal(mixed.list_users)[0] == "InvalidClientTokenId"
 
 
+@pytest.mark.parametrize("name", ["é", "a b", "a/b", "<root_account>"])
+def test_a_name_that_no_user_can_have_is_invalid(start, name):
+    """
+    IAM refuses such a name when it is looked up, instead of finding nobody.
+    """
+    sdk = start()
+    iam = sdk.iam(member_of(sdk))
+
+    assert refusal(iam.list_mfa_devices, UserName=name)[:2] == ("ValidationError", 400)
+    assert refusal(iam.get_login_profile, UserName=name)[:2] == ("ValidationError", 400)
+
+
 def test_a_session_sees_its_own_account_only(start):
     """
     Every ARN in a session's report carries the session's account, and no user of another is found.
@@ -329,6 +341,10 @@ def test_a_session_policy_narrows_even_an_administrator(start):
     ("parameters", "code"),
     [
         ({"Policy": "{"}, "MalformedPolicyDocument"),
+        (
+            {"PolicyArns": [{"arn": "arn:aws:iam::aws:policy/AWSDenyAll"}]},
+            "ValidationError",
+        ),
         ({"Policy": "{}" + " " * 2050}, "PackedPolicyTooLarge"),
         ({"DurationSeconds": 900 * 60}, "ValidationError"),
         ({"DurationSeconds": 3601}, "ValidationError"),
