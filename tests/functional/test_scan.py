@@ -40,6 +40,7 @@ def test_every_account_has_its_one_outcome_whatever_goes_wrong(scanning, seed):
     """
     world = build_world(accounts=200, users=12, seed=3)
     plan = FaultPlan.of_kinds(world, 20, seed=seed)
+    assert len({(fault.kind, fault.operation, fault.times) for fault in plan.faults}) == 20
 
     with scanning(world, plan) as scanner:
         done = scanner.scan("--workers", "32")
@@ -113,6 +114,26 @@ def test_render_makes_the_same_documents_again_offline(scanning, command):
     assert again.status == 0, again.stderr
     assert "the same, byte for byte" in again.stdout
     assert len(again.stdout.splitlines()) == 1 + 7
+
+
+def test_the_pdf_looks_the_same_on_a_machine_without_fonts(scanning, command, tmp_path):
+    """
+    All fonts come with the packages: where the system has none, the PDF is the same, byte for byte.
+    """
+    with scanning(build_world(accounts=5, users=6, seed=9)) as scanner:
+        done = scanner.scan("--format", "pdf")
+    bare = tmp_path / "fonts.conf"
+    bare.write_text(
+        '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>'
+        f"<dir>{tmp_path}/none</dir><cachedir>{tmp_path}/cache</cachedir></fontconfig>"
+    )
+
+    again = command("render", str(done.folder), environment={"FONTCONFIG_FILE": str(bare)})
+
+    assert again.status == 0, again.stderr
+    pdf = next((done.folder / "reports").glob("*.pdf"))
+    redrawn = next((done.folder / "derived").rglob("*.pdf"))
+    assert pdf.read_bytes() == redrawn.read_bytes()
 
 
 def test_render_fills_in_documents_that_were_never_drawn(scanning, command):
