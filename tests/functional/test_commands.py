@@ -11,7 +11,6 @@ import pytest
 from conftest import clean_environment
 
 from scanner.frameworks import find_frameworks
-from scanner.resources import find_resource
 from scanner.simulator import Simulator, build_world
 
 pytestmark = pytest.mark.functional
@@ -50,21 +49,6 @@ def test_help_has_an_example(command, words):
     done = command(*words, "--help")
 
     assert "Example: orgproof" in " ".join(done.stdout.split())
-
-
-def test_help_names_every_option_of_the_readme(command):
-    """
-    The README's list of options of `scan` and the program's own are the same.
-    """
-    if "site-packages" in str(find_resource("config")):
-        pytest.skip("the README is not part of an installed wheel")
-    readme = (find_resource("config").parent / "README.md").read_text()
-    block = readme.split("```\n--config", 1)[1].split("```", 1)[0]
-    promised = set(re.findall(r"^(--[a-z-]+)", "--config" + block, re.MULTILINE))
-
-    offered = set(re.findall(r"(?<!\S)(--[a-z-]+)", command("scan", "--help").stdout))
-
-    assert promised == offered - {"--help"}
 
 
 @pytest.mark.parametrize("words", [("nonsense",), ("frameworks", "nonsense"), ("render",)])

@@ -111,3 +111,15 @@ def test_links_lead_somewhere(page):
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
 
     assert [link for link in links if not (folder / link).exists()] == []
+
+
+def test_help_names_every_option_of_the_readme(command, readme):
+    """
+    The README's list of options of `scan` and the program's own are the same.
+    """
+    block = readme.split("```\n--config", 1)[1].split("```", 1)[0]
+    promised = set(re.findall(r"^(--[a-z-]+)", "--config" + block, re.MULTILINE))
+
+    offered = set(re.findall(r"(?<!\S)(--[a-z-]+)", command("scan", "--help").stdout))
+
+    assert promised == offered - {"--help"}
