@@ -240,7 +240,8 @@ def _describe(
     account = accounts[row["account_id"]]
     verdict = Verdict(row[bound.name])
     created = row["user_creation_time"]
-    # Only the check that was confirmed may carry the confirmation: root was not asked about.
+    # Root is never asked about. Users are asked what console-no-mfa is about, and it is the only check
+    # of users so far: a second one must not inherit this answer.
     state = NOT_CHECKED if row["is_root"] else live.get(row["arn"], NOT_CHECKED)
     return {
         "finding_id": identify_finding(
