@@ -4,6 +4,7 @@ What can go wrong, named by its consequence. A leaf, so that every layer may rai
     OrgproofError
     ├── SettingsError      wrong command or settings: nothing was started
     ├── CatalogError       a control catalog that cannot be used, with every problem in it
+    ├── AcceptanceError    a file of accepted risks that cannot be used, with every problem in it
     ├── DiscoveryError     the account list could not be read whole: nothing can be judged
     ├── ReportError        one account's credential report is not what AWS sends
     ├── EvidenceError      a run folder cannot be written, read, or does not add up
@@ -28,6 +29,16 @@ class SettingsError(OrgproofError):
 class CatalogError(OrgproofError):
     """
     A control catalog cannot be used. `problems` lists every one, each with file, control and field.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class AcceptanceError(OrgproofError):
+    """
+    Accepted risks cannot be used. `problems` lists every one, each with file, acceptance and field.
     """
 
     def __init__(self, problems: list[str]) -> None:
