@@ -8,19 +8,19 @@ checks. A mapping is an aid for an assessor, not a determination.
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from scanner.checks import CHECKS, BoundCheck
+from scanner.checks import CHECKS, EVIDENCE_CHECKS, BoundCheck
 from scanner.errors import CatalogError
 from scanner.model import FrameworkRef, Relation, Verdict
 from scanner.resources import find_resource
+from scanner.strict_yaml import load_yaml, show_value
 
 MAX_CATALOG_BYTES = 1024 * 1024
 
@@ -44,7 +44,14 @@ class _ControlEntry(_Entry):
     cannot_show: list[str] = Field(min_length=1)
     notes: list[str] = Field(default_factory=list)
     sources: list[str] = Field(min_length=1)
-    checks: list[_MappingEntry] = Field(min_length=1)
+    crosswalk: dict[str, list[str]] = Field(default_factory=dict)
+    checks: list[_MappingEntry]
+    not_tested: str | None = Field(default=None, min_length=1)
+
+
+class _GapEntry(_Entry):
+    ids: list[str] = Field(min_length=1)
+    because: str = Field(min_length=1)
 
 
 class _ScopeEntry(_Entry):
@@ -78,6 +85,7 @@ class _CatalogEntry(_Entry):
     scope: _ScopeEntry
     wording: _WordingEntry
     remarks: list[str] = Field(default_factory=list)
+    not_evidenced: list[_GapEntry] = Field(default_factory=list)
     controls: list[_ControlEntry] = Field(min_length=1)
 
 
@@ -97,7 +105,8 @@ class Control:
     """
     One control of a framework, in our own words, and the checks that bear on it.
 
-    `cannot_show` lists what an assessor must still ask for.
+    `cannot_show` lists what an assessor must still ask for, `crosswalk` the control's ids in other editions.
+    A control without checks says in `not_tested` why nothing here bears on it.
     """
 
     id: str
@@ -107,7 +116,9 @@ class Control:
     cannot_show: tuple[str, ...]
     notes: tuple[str, ...]
     sources: tuple[str, ...]
+    crosswalk: Mapping[str, tuple[str, ...]]
     checks: tuple[ControlCheck, ...]
+    not_tested: str | None
 
     @property
     def relation(self) -> Relation:
@@ -116,6 +127,16 @@ class Control:
         """
         direct = any(mapped.relation is Relation.DIRECT for mapped in self.checks)
         return Relation.DIRECT if direct else Relation.SUPPORTING
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """
+    Controls of a framework that nothing here shows anything about, and why.
+    """
+
+    ids: tuple[str, ...]
+    because: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +158,7 @@ class Framework:
     scope_because: str
     wording: Mapping[Verdict, str]
     remarks: tuple[str, ...]
+    not_evidenced: tuple[Gap, ...]
     controls: tuple[Control, ...]
     source: bytes
 
@@ -183,6 +205,7 @@ def read_framework(source: bytes, filename: str) -> Framework:
             Verdict(key): words for key, words in entry.wording.model_dump(by_alias=True).items()
         },
         remarks=tuple(entry.remarks),
+        not_evidenced=tuple(Gap(tuple(gap.ids), gap.because) for gap in entry.not_evidenced),
         controls=tuple(sorted(controls, key=lambda control: natural_key(control.id))),
         source=source,
     )
@@ -222,8 +245,11 @@ def load_framework_file(path: Path) -> Framework:
 def bind_checks(frameworks: Sequence[Framework]) -> tuple[BoundCheck, ...]:
     """
     Return every check the frameworks use, once for each set of parameters, in order of name.
+
+    The checks of the evidence itself are always among them.
     """
-    used = {
+    always = (BoundCheck(CHECKS[name], CHECKS[name].parameters()) for name in EVIDENCE_CHECKS)
+    used = {bound.name: bound for bound in always} | {
         mapped.bound.name: mapped.bound
         for framework in frameworks
         for control in framework.controls
@@ -254,29 +280,11 @@ class _Problems:
             raise CatalogError(self._found)
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """
-    Safe YAML in which a key may not appear twice: the second would silently replace the first.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
-        """
-        Refuse a mapping that repeats a key. See `yaml.SafeLoader.construct_mapping`.
-        """
-        counts = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-        for key, count in counts.items():
-            if count > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} appears twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep=deep)
-
-
 def _parse(source: bytes, problems: _Problems) -> _CatalogEntry:
     try:
-        document = yaml.load(source, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader subclass
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as exc:
-        problems.add("file", f"not YAML: {' '.join(str(exc).split())}")
+        document = load_yaml(source)
+    except ValueError as exc:
+        problems.add("file", str(exc))
         problems.raise_any()
         raise
     if not isinstance(document, dict):
@@ -287,7 +295,7 @@ def _parse(source: bytes, problems: _Problems) -> _CatalogEntry:
     except ValidationError as exc:
         for error in exc.errors():
             place = _name_place(document, error["loc"])
-            problems.add(place, f"{error['msg']}{_show_value(error['input'])}")
+            problems.add(place, f"{error['msg']}{show_value(error['input'])}")
         _read_sound_controls(document, problems)
         problems.raise_any()
         raise
@@ -324,22 +332,17 @@ def _name_place(document: dict[str, Any], loc: tuple[int | str, ...]) -> str:
     return ", ".join(words) or "file"
 
 
-def _show_value(value: object) -> str:
-    if not isinstance(value, str | int | float | bool | None):
-        return ""
-    try:
-        found = repr(value)
-    except ValueError:  # an integer of thousands of digits
-        return ""
-    return f" (found {found if len(found) <= 80 else found[:80] + '...'})"
-
-
 def _read_control(entry: _ControlEntry, problems: _Problems) -> Control:
     checks = [
         mapped
         for number, mapping in enumerate(entry.checks)
         if (mapped := _read_mapping(entry.id, number, mapping, problems))
     ]
+    if bool(entry.checks) == bool(entry.not_tested):
+        problems.add(
+            f"control {entry.id}, field checks",
+            "a control has checks, or says in not_tested why none bears on it: one of the two",
+        )
     names = [mapped.bound.name for mapped in checks]
     for twice in sorted({name for name in names if names.count(name) > 1}):
         problems.add(f"control {entry.id}, field checks", f"{twice} appears twice")
@@ -351,7 +354,9 @@ def _read_control(entry: _ControlEntry, problems: _Problems) -> Control:
         cannot_show=tuple(entry.cannot_show),
         notes=tuple(entry.notes),
         sources=tuple(entry.sources),
+        crosswalk={edition: tuple(ids) for edition, ids in entry.crosswalk.items()},
         checks=tuple(checks),
+        not_tested=entry.not_tested,
     )
 
 
@@ -369,7 +374,7 @@ def _read_mapping(
         for error in exc.errors():
             field = ".".join(str(part) for part in error["loc"])
             problems.add(
-                f"{place}.parameters.{field}", f"{error['msg']}{_show_value(error['input'])}"
+                f"{place}.parameters.{field}", f"{error['msg']}{show_value(error['input'])}"
             )
         return None
     return ControlCheck(BoundCheck(check, parameters), entry.relation, entry.because)
