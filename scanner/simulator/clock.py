@@ -15,6 +15,17 @@ def _read_wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
+def find_birth(start: datetime, age: timedelta) -> datetime:
+    """
+    Return when a user was made who is so old at `start`: counted from midnight, unless made just now.
+
+    So an organization that is simulated twice on one day has the same users, and what is found twice is
+    known to be the same.
+    """
+    midnight = start.replace(hour=0, minute=0, second=0)
+    return (midnight if age >= timedelta(days=2) else start) - age
+
+
 class SimulatedClock:
     """
     Time that begins at `start` (now, unless given), runs with `monotonic`, and can be advanced.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from scanner.simulator.calls import Call
+from scanner.simulator.clock import find_birth
 from scanner.simulator.estate import Estate, LiveAccount
 from scanner.simulator.report import format_time
 from scanner.simulator.serials import make_serial
@@ -124,7 +125,7 @@ class IdentityService:
             "UserName": user.name,
             "UserId": make_unique_id("AIDA", arn),
             "Arn": arn,
-            "CreateDate": format_time(self._estate.clock.at(user.created)),
+            "CreateDate": format_time(find_birth(self._estate.clock.start, user.created)),
         }
         if user.password is not None and user.password.used is not None:
             members["PasswordLastUsed"] = format_time(self._estate.clock.at(user.password.used))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from scanner.model import ROOT_USER
+from scanner.simulator.clock import find_birth
 from scanner.simulator.world import AccessKey, Certificate, Password, Root, User
 
 COLUMNS = (
@@ -69,7 +70,7 @@ def write_report(
         [
             ROOT_USER,
             f"{arn}root",
-            format_time(start - joined),
+            format_time(find_birth(start, joined)),
             *_password_cells(root.password, start, rotation=NOT_SUPPORTED),
             *_credential_cells(root, start),
         ]
@@ -78,7 +79,7 @@ def write_report(
         [
             user.name,
             f"{arn}user{user.path}{user.name}",
-            format_time(start - user.created),
+            format_time(find_birth(start, user.created)),
             *_password_cells(user.password, start, rotation=NONE),
             *_credential_cells(user, start),
         ]

@@ -50,12 +50,27 @@ def test_the_shape_is_that_of_a_live_report():
         b"access_key_2_last_used_date,access_key_2_last_used_region,"
         b"access_key_2_last_used_service,cert_1_active,cert_1_last_rotated,cert_2_active,"
         b"cert_2_last_rotated\n"
-        b"<root_account>,arn:aws:iam::012345678901:root,2026-08-16T12:00:00Z,false,N/A,N/A,"
+        b"<root_account>,arn:aws:iam::012345678901:root,2026-08-16T00:00:00Z,false,N/A,N/A,"
         b"not_supported,false,false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A\n"
         b"zoe,arn:aws:iam::012345678901:user/zoe,2026-11-23T12:00:00Z,false,N/A,N/A,N/A,false,"
         b"false,N/A,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"
     )
     assert len(COLUMNS) == 22
+
+
+def test_the_same_users_are_made_at_the_same_moment_all_day_long():
+    """
+    Two simulations of one day know each other's users; one made just now is made just now.
+    """
+    later = START + timedelta(hours=3)
+    users = (User("ada", 9 * DAY), User("new", DAY))
+    first, second = (
+        read(write_report(account_id=ACCOUNT, joined=DAY, root=Root(), users=users, start=start))
+        for start in (START, later)
+    )
+
+    assert first[1]["user_creation_time"] == second[1]["user_creation_time"]
+    assert second[2]["user_creation_time"] == f"{later - DAY:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_users_are_ordered_without_regard_to_case():
