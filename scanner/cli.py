@@ -10,9 +10,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -20,9 +19,15 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from scanner import __version__
-from scanner.errors import CatalogError, DiscoveryError, OrgproofError, SettingsError
-from scanner.interfaces import Progress
-from scanner.model import Confirmation, Outcome, Summary, show
+from scanner.errors import (
+    AcceptanceError,
+    CatalogError,
+    DiscoveryError,
+    OrgproofError,
+    SettingsError,
+)
+from scanner.model import Strata, show
+from scanner.stopping import STOP, STOPPED, Watched, interrupt
 
 app = typer.Typer(
     name="orgproof",
@@ -43,7 +48,6 @@ app.add_typer(frameworks_app, name="frameworks")
 
 NOTHING_JUDGED = 2
 DOES_NOT_VERIFY = 4
-STOPPED = 5
 
 
 class LogFormat(StrEnum):
@@ -60,7 +64,7 @@ def main() -> None:
     Run the command line. The first signal stops the scan in good order, a second one at once.
     """
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        signal.signal(getattr(signal, name, signal.SIGTERM), _interrupt)
+        signal.signal(getattr(signal, name, signal.SIGTERM), interrupt)
     try:
         app()
     except KeyboardInterrupt:
@@ -83,6 +87,14 @@ def scan(
     period: Annotated[str | None, typer.Option(help="Period, such as 2026-Q4.")] = None,
     framework: Annotated[
         list[str] | None, typer.Option(help="Framework to judge by; repeatable.")
+    ] = None,
+    framework_file: Annotated[
+        list[Path] | None, typer.Option(help="Catalog of your own to judge by as well; repeatable.")
+    ] = None,
+    acceptances: Annotated[Path | None, typer.Option(help="Accepted risks (YAML).")] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(help="Run to compare with; by default the newest under --output."),
     ] = None,
     account: Annotated[
         list[str] | None, typer.Option(help="Look only at this account id; repeatable.")
@@ -115,6 +127,8 @@ def scan(
         "scan": {
             "period": period,
             "frameworks": framework,
+            "framework_files": [str(path) for path in framework_file or []],
+            "acceptances": str(acceptances) if acceptances else None,
             "workers": workers,
             "formats": _split(formats),
         },
@@ -128,7 +142,15 @@ def scan(
         "confirm": {"enabled": False if no_confirm else None},
     }
     with _foreseen():
-        _scan(config, overrides, output, quiet=quiet, log_format=log_format, simulated=False)
+        _scan(
+            config,
+            overrides,
+            output,
+            previous=previous,
+            quiet=quiet,
+            log_format=log_format,
+            simulated=False,
+        )
 
 
 @app.command(epilog="Example: orgproof demo --output outputs")
@@ -178,27 +200,113 @@ def render(
     formats: Annotated[
         str | None, typer.Option("--format", help="Documents to draw: pdf,xlsx,csv,json.")
     ] = None,
+    framework: Annotated[
+        list[str] | None, typer.Option(help="Judge again by this framework; repeatable.")
+    ] = None,
+    framework_file: Annotated[
+        list[Path] | None,
+        typer.Option(help="Judge again by a catalog of your own; repeatable."),
+    ] = None,
+    acceptances: Annotated[
+        Path | None, typer.Option(help="Judge again with these accepted risks (YAML).")
+    ] = None,
 ) -> None:
     """
     Draw a run's documents again, from its stored evidence, without any network.
+
+    With other frameworks or acceptances the same raw reports are judged again, into a folder of its own
+    under derived/. The run itself stays as it was.
     """
-    from scanner.pipeline import render_again
+    from scanner.pipeline import judge_again, render_again
     from scanner.reports import FORMATS
-    from scanner.wiring import SystemClock, choose_renderers
+    from scanner.transcript import describe_run
+    from scanner.wiring import (
+        SystemClock,
+        choose_acceptances,
+        choose_frameworks,
+        choose_renderers,
+    )
 
     with _foreseen(evidence_status=DOES_NOT_VERIFY):
-        if not (run / "manifest.json").is_file():
-            raise SettingsError(
-                f"{run}: is not a finished run, for it has no manifest.json; give the folder that a scan "
-                "printed"
-            )
+        _check_finished(run)
         renderers = choose_renderers(_split(formats) or list(FORMATS))
+        files = [str(path) for path in framework_file or []]
+        frameworks = choose_frameworks(framework or [], files) if framework or files else None
+        accepted = choose_acceptances(str(acceptances) if acceptances else None)
+        if frameworks is not None or accepted is not None:
+            judged = judge_again(run, frameworks, accepted, renderers, SystemClock())
+            _print_lines(describe_run(judged.summary, judged.documents))
+            print(judged.folder)
+            return
         again = render_again(run, renderers, SystemClock())
         if again.is_same is not None:
             word = "the same, byte for byte, as" if again.is_same else "NOT the same bytes as"
             print(f"the documents are {word} those listed in {run / 'documents.json'}")
         for path in again.documents:
             print(path)
+
+
+@app.command(epilog="Example: orgproof diff outputs/o-1/2026-Q4/20261124T101500Z OLDER_RUN")
+def diff(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    older: Annotated[
+        Path, typer.Argument(help="Folder of an earlier run of the same organization.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON.")] = False,
+) -> None:
+    """
+    Say what changed between two runs: new, still open, fixed, reopened, not scanned, joined, left.
+    """
+    from scanner.comparison import compare_runs, describe_changes, encode_changes
+    from scanner.evidence import StoredRun
+
+    with _foreseen(evidence_status=DOES_NOT_VERIFY):
+        _check_finished(run)
+        _check_finished(older)
+        changes = compare_runs(StoredRun(run), StoredRun(older))
+        if as_json:
+            print(encode_changes(changes), end="")
+            return
+        _print_lines(describe_changes(changes))
+
+
+@app.command(
+    epilog="Example: orgproof sample outputs/o-exampleorg/2026-Q4/20261124T101500Z --seed 7"
+)
+def sample(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    size: Annotated[int, typer.Option(min=1, help="How many users and root users to draw.")] = 25,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Any whole number, best the auditor's; without it the run's seal gives one."
+        ),
+    ] = None,
+    stratify: Annotated[
+        Strata | None, typer.Option(help="Draw from each OU, account or verdict in proportion.")
+    ] = None,
+    check: Annotated[
+        str, typer.Option(help="The check whose verdicts are to be tested.")
+    ] = "console-no-mfa",
+) -> None:
+    """
+    Draw a sample for an auditor, each item with its line in the raw report.
+
+    The same seed draws the same sample again. It is kept, with seed and population, under derived/ in the
+    run folder, and the last line printed is where.
+    """
+    from scanner.evidence import StoredRun
+    from scanner.evidence.sample import SampleOrder, take_sample
+    from scanner.reports.sample import describe_sample, keep_sample
+    from scanner.wiring import SystemClock
+
+    with _foreseen(evidence_status=DOES_NOT_VERIFY):
+        _check_finished(run)
+        stored = StoredRun(run)
+        drawn = take_sample(stored, SampleOrder(size, check, seed, stratify), __version__)
+        folder = keep_sample(stored, drawn, SystemClock().now())
+        _print_lines(describe_sample(drawn))
+        print(folder)
 
 
 @frameworks_app.command("list", epilog="Example: orgproof frameworks list")
@@ -209,10 +317,12 @@ def list_frameworks() -> None:
     from scanner.frameworks import find_frameworks, load_framework
 
     with _foreseen():
-        for name in find_frameworks():
+        names = find_frameworks()
+        width = max(len(name) for name in names)
+        for name in names:
             framework = load_framework(name)
-            controls = f"{len(framework.controls)} controls"
-            print(f"{name:24} {framework.name} {framework.version}, {controls}")
+            count = f"{len(framework.controls)} controls"
+            print(f"{name:{width}}  {framework.name} {framework.version}, {count}")
 
 
 @frameworks_app.command("show", epilog="Example: orgproof frameworks show pci-dss-4.0.1")
@@ -220,19 +330,13 @@ def show_framework(
     name: Annotated[str, typer.Argument(help="A framework's id, such as pci-dss-4.0.1.")],
 ) -> None:
     """
-    Show a framework's controls and the checks that bear on each.
+    Show a framework's controls, and the checks that bear on each with their thresholds.
     """
     from scanner.frameworks import load_framework
+    from scanner.transcript import describe_framework
 
     with _foreseen():
-        framework = load_framework(name)
-        print(f"{framework.name} {framework.version} ({framework.id}), SHA-256 {framework.sha256}")
-        print(f"{framework.status}")
-        for control in framework.controls:
-            print(f"\n{control.id}  {control.title}  [{control.relation}]")
-            print(f"  {control.requirement}")
-            for mapped in control.checks:
-                print(f"  {mapped.relation}: {mapped.bound.name}: {mapped.because}")
+        _print_lines(describe_framework(load_framework(name)))
 
 
 @frameworks_app.command("check", epilog="Example: orgproof frameworks check our-policy-2026.yaml")
@@ -254,6 +358,7 @@ def _scan(
     overrides: dict[str, dict[str, Any]],
     output: Path | None,
     *,
+    previous: Path | None = None,
     quiet: bool,
     log_format: LogFormat | None,
     simulated: bool,
@@ -262,6 +367,7 @@ def _scan(
     from scanner.console import choose_watcher
     from scanner.pipeline import scan as run_scan
     from scanner.settings import read_settings, read_settings_file
+    from scanner.transcript import describe_run
     from scanner.wiring import prepare_scan
 
     given = {
@@ -273,44 +379,32 @@ def _scan(
     inputs = {"settings.toml": source} if source is not None else {}
     watcher = choose_watcher(quiet=quiet, log_format=log_format)
     try:
-        watched = _Watched(watcher)
-        job = prepare_scan(settings, inputs, watched, output=output, simulated=simulated)
+        watched = Watched(watcher)
+        job = prepare_scan(
+            settings, inputs, watched, output=output, previous=previous, simulated=simulated
+        )
         finished = run_scan(job)
     finally:
         watcher.close()
     if not quiet:
-        _print_closing(finished.summary, finished.documents)
+        _print_lines(describe_run(finished.summary, finished.documents))
     print(finished.folder)
     raise typer.Exit(finished.summary.exit_status)
 
 
-def _print_closing(summary: Summary, documents: tuple[Path, ...]) -> None:
-    accounts, users = summary.accounts, summary.users
-    print(
-        f"organization {summary.organization_id}, period {summary.period}\n"
-        f"accounts: {accounts.listed} listed = {accounts.collected} collected + "
-        f"{accounts.not_collected} not collected + {accounts.excluded} excluded + "
-        f"{accounts.not_active} not active\n"
-        f"users: {users.users} read, {users.console} with a console password, "
-        f"{users.console_without_mfa} of them without MFA"
-    )
-    fixed = summary.findings_by_confirmation.get(Confirmation.FIXED_SINCE_REPORT, 0)
-    if fixed:
-        print(f"       {fixed} got MFA since their account's report was made")
-    for total in summary.checks:
-        unknown = f", {total.unknown} unable to determine" if total.unknown else ""
-        print(f"check {total.check}: {_count(total.failed, 'exception')} noted{unknown}")
-    if summary.interrupted:
-        print("INCOMPLETE: the scan was stopped; accounts that were not read say so")
-    elif not accounts.collected:
-        print("INCOMPLETE: no account was read, so nothing is shown about any user")
-    elif not summary.is_complete:
-        reasons = ", ".join(f"{count} {code}" for code, count in summary.reasons.items())
-        print(
-            f"INCOMPLETE: {_count(accounts.not_collected, 'account')} could not be read ({reasons})"
+def _print_lines(lines: Iterable[str]) -> None:
+    """
+    Print lines of which parts come from AWS: nothing in them can steer a terminal.
+    """
+    for line in lines:
+        print(show(line))
+
+
+def _check_finished(run: Path) -> None:
+    if not (run / "manifest.json").is_file():
+        raise SettingsError(
+            f"{run}: is not a finished run, for it has no manifest.json; give the folder that a scan printed"
         )
-    for path in documents:
-        print(f"document: {path}")
 
 
 def _split(formats: str | None) -> list[str] | None:
@@ -318,10 +412,6 @@ def _split(formats: str | None) -> list[str] | None:
     Return the names in a list such as `pdf, xlsx`, None where none was given. An empty name stays, and is refused.
     """
     return None if formats is None else [name.strip() for name in formats.split(",")]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _announce(simulator: Any) -> None:  # noqa: ANN401 - imported lazily
@@ -349,12 +439,12 @@ def _foreseen(evidence_status: int = STOPPED) -> Iterator[None]:
     """
     try:
         yield
-    except (SettingsError, CatalogError, DiscoveryError) as exc:
+    except (SettingsError, CatalogError, AcceptanceError, DiscoveryError) as exc:
         _complain(exc, NOTHING_JUDGED)
     except OrgproofError as exc:
         _complain(exc, evidence_status)
     except KeyboardInterrupt:
-        where = f" in {_STOP.folder}" if _STOP.folder else ""
+        where = f" in {STOP.folder}" if STOP.folder else ""
         _complain(OrgproofError(f"stopped; what was collected is kept{where}"), STOPPED)
     except OSError as exc:
         _complain(OrgproofError(f"{exc.filename or 'system'}: {exc.strerror or exc}"), STOPPED)
@@ -367,7 +457,7 @@ def _foreseen(evidence_status: int = STOPPED) -> Iterator[None]:
         _complain(
             OrgproofError(
                 f"an error nobody foresaw ({type(exc).__name__}); what was collected is kept"
-                f"{f' in {_STOP.folder}' if _STOP.folder else ''}; please report the lines above"
+                f"{f' in {STOP.folder}' if STOP.folder else ''}; please report the lines above"
             ),
             STOPPED,
         )
@@ -377,73 +467,6 @@ def _complain(error: OrgproofError, status: int) -> NoReturn:
     for line in str(error).splitlines():
         print(f"orgproof: {show(line)}", file=sys.stderr)
     raise typer.Exit(status)
-
-
-@dataclass
-class _Stop:
-    """
-    Whether the command was told to stop, and whether it can do so now.
-
-    While tables are judged and sealed it cannot: a run half sealed would be of no use to anybody.
-    """
-
-    asked: bool = False
-    is_held: bool = False
-    is_due: bool = False
-    folder: Path | None = None
-
-
-_STOP = _Stop()
-
-
-class _Watched:
-    """
-    Passes a scan's progress on, and minds when the scan can be stopped and where its evidence is.
-    """
-
-    def __init__(self, watcher: Progress) -> None:
-        self._watcher = watcher
-
-    def opened(self, folder: Path) -> None:
-        """
-        Remember the run folder. See `Progress`.
-        """
-        _STOP.folder = folder
-        self._watcher.opened(folder)
-
-    def listed(self, accounts: int, selected: int) -> None:
-        """
-        Pass it on. See `Progress`.
-        """
-        self._watcher.listed(accounts, selected)
-
-    def collected(self, outcome: Outcome) -> None:
-        """
-        Pass it on. See `Progress`.
-        """
-        self._watcher.collected(outcome)
-
-    def stage(self, name: str) -> None:
-        """
-        Hold signals back from judging to sealing. See `Progress`.
-        """
-        _STOP.is_held = name in {"judge", "seal"}
-        self._watcher.stage(name)
-        if _STOP.is_due and not _STOP.is_held:
-            _STOP.is_due = False
-            raise KeyboardInterrupt
-
-
-def _interrupt(*_: object) -> None:
-    if _STOP.asked:
-        where = f"; what was collected is in {_STOP.folder}" if _STOP.folder else ""
-        os.write(2, f"\norgproof: stopped at once{where}\n".encode())
-        os._exit(STOPPED)
-    _STOP.asked = True
-    if _STOP.is_held:
-        _STOP.is_due = True
-    else:
-        raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

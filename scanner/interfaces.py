@@ -53,11 +53,11 @@ class Directory(Protocol):
     The organization's account list.
     """
 
-    def ask(self) -> Mapping[str, bytes]:
+    def ask(self, *, with_tags: bool = False) -> Mapping[str, bytes]:
         """
         Return what AWS answered about the caller, the organization and all its accounts, as JSON files.
 
-        The names are those of `scanner.organization`, which reads them. Raises `DiscoveryError` when
+        The accounts' tags cost one call each and are asked for only `with_tags`. The names are those of `scanner.organization`, which reads them. Raises `DiscoveryError` when
         the account list cannot be had whole. Never a partial list.
         """
         ...

@@ -131,6 +131,16 @@ class Confirmation(StrEnum):
     NOT_CHECKED = "not-checked"
 
 
+class Strata(StrEnum):
+    """
+    What the population of a sample may be divided by before the sample is drawn.
+    """
+
+    OU = "ou"
+    ACCOUNT = "account"
+    VERDICT = "verdict"
+
+
 def show(text: str) -> str:
     """
     Make untrusted text fit for one line of a message, a log or a terminal.
@@ -237,16 +247,35 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class ScopeRule:
+    """
+    For which accounts a framework speaks, as the settings declare it.
+
+    `everything`, or accounts by id, by OU (everything below it included) or by tag (key and value).
+    """
+
+    framework: str
+    everything: bool = False
+    accounts: tuple[AccountId, ...] = ()
+    ous: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """
     What a run was asked to do: every setting that bears on its result, defaults included.
 
     Stored as `inputs/settings.json`; holds no secret. `roles` names another role for single
-    accounts. `endpoint` is None unless an AWS endpoint was overridden on purpose. Times are seconds.
+    accounts. `endpoint` is None unless an AWS endpoint was overridden on purpose. Times are seconds, but for
+    `max_report_age_hours`: a report older than that when fetched tells nothing. `scopes` holds the
+    frameworks whose scope is declared.
     """
 
     period: str
     selection: Selection
+    scopes: tuple[ScopeRule, ...]
+    max_report_age_hours: int
     frameworks: tuple[str, ...]
     formats: tuple[str, ...]
     role_name: str
@@ -307,6 +336,18 @@ class ScanRecord:
     finished: Moment
     interrupted: bool
     tool_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """
+    What else must be known to judge a run again just as it was judged. Stored as `inputs/notes.json`.
+
+    `judged` is the moment to which acceptances are held, and `warnings` what was noticed before judging.
+    """
+
+    judged: Moment
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,7 +425,9 @@ class CheckTotals:
     """
     One check over all rows read: `passed + failed + needs_review + not_applicable + unknown = rows`.
 
-    `check` is the check's column name, parameters included.
+    `check` is the check's column name, parameters included, and `subject` whom it is about. Of a check about
+    accounts the rows are the accounts listed. `accepted` counts exceptions and leads that an acceptance
+    covers; they are in `failed` and `needs_review` all the same.
     """
 
     check: str
@@ -396,6 +439,8 @@ class CheckTotals:
     needs_review: int
     not_applicable: int
     unknown: int
+    accepted: int = 0
+    subject: str = "user"
 
     @property
     def evaluated(self) -> int:
@@ -432,12 +477,66 @@ class FrameworkRef:
 
 
 @dataclass(frozen=True, slots=True)
+class ScopeTotals:
+    """
+    For which accounts a framework speaks in this run, and how many of those were read.
+
+    `accounts` counts active accounts within the scope and `not_tested` those of them that were not read,
+    for whatever reason. `words` says what was declared, `source` and `sha256` name the settings file it
+    stands in: None where nothing was declared, and then every account is taken to be in scope.
+    """
+
+    framework: str
+    is_declared: bool
+    words: str
+    accounts: int
+    not_tested: int
+    source: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousRun:
+    """
+    The run that this one is compared with. `manifest_sha256` is its seal.
+    """
+
+    run_id: str
+    period: str
+    started: Moment
+    manifest_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """
+    One run's figures as later runs show them.
+
+    `exceptions` counts the console users without MFA whom no acceptance covers.
+    """
+
+    period: str
+    run_id: str
+    started: Moment
+    listed: int
+    collected: int
+    users: int
+    console: int
+    without_mfa: int
+    exceptions: int
+    accepted: int
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """
     The totals that every document prints, and what the run was. Stored as `summary.json`.
 
     `reasons` counts the accounts not collected by reason code. `endpoint` is None unless an AWS
-    endpoint was overridden on purpose. `simulated` is true for the embedded organization.
+    endpoint was overridden on purpose. `simulated` is true for the embedded organization. `accepted` counts
+    findings that an acceptance in force covers, `stale` accounts whose report was too old. `changes` counts
+    the rows of the history table that changed since the previous run, by state; `trend` holds up to eight
+    periods, this one last. `judged` is the day acceptances were held to. `parent` is the seal of the run whose evidence was judged again, else None.
     """
 
     run_id: str
@@ -464,7 +563,19 @@ class Summary:
     findings_by_confirmation: Mapping[str, int]
     frameworks: tuple[FrameworkRef, ...]
     exit_status: int
-    schema: int = field(default=1)
+    accepted: int = 0
+    stale: int = 0
+    max_report_age_hours: int = 24
+    scopes: tuple[ScopeTotals, ...] = ()
+    acceptances: "tuple[AcceptanceTotals, ...]" = ()
+    acceptances_sha256: str | None = None
+    previous: PreviousRun | None = None
+    changes: Mapping[str, int] = field(default_factory=dict)
+    trend: tuple[TrendPoint, ...] = ()
+    warnings: tuple[str, ...] = ()
+    judged: Moment | None = None
+    parent: str | None = None
+    schema: int = field(default=2)
 
     @property
     def is_complete(self) -> bool:
@@ -481,3 +592,29 @@ class Summary:
         How many verdicts could not be reached about rows that were read.
         """
         return sum(check.unknown for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptanceTotals:
+    """
+    One accepted risk, what it says, and what it did in a run. `scanner.acceptances` makes them.
+
+    `begins` and `until` are ISO dates, the latter the last day in force. `state` is `in-force`,
+    `expired` or `not-yet`. `matched` counts the findings it is about, in whatever state; a finding that
+    several acceptances are about counts for each. `warnings` says what its owner must look at.
+    """
+
+    id: str
+    kind: str
+    account: str
+    user: str
+    check: str
+    reason: str
+    owner: str
+    approver: str
+    ticket: str
+    begins: str
+    until: str
+    state: str
+    matched: int
+    warnings: tuple[str, ...]

@@ -28,6 +28,7 @@ ORGANIZATION_FILE = "organization.json"
 ACCOUNTS_FILE = "accounts.json"
 UNITS_FILE = "organizational-units.json"
 FEATURES_FILE = "organization-features.json"
+TAGS_FILE = "account-tags.json"
 
 NOT_ACTIVE_STATES = frozenset({"PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"})
 """
@@ -107,6 +108,32 @@ def read_answers(answers: Mapping[str, bytes]) -> Organization:
     """
     names = (CALLER_FILE, ORGANIZATION_FILE, ACCOUNTS_FILE, UNITS_FILE)
     return read_organization(*(decode_object(answers[name], f"raw/{name}") for name in names))
+
+
+def read_tags(content: bytes) -> dict[AccountId, dict[str, str]]:
+    """
+    Read the accounts' tags as they are stored: account id to key to value. Keys and values are untrusted text.
+    """
+    tags = _mapping(decode_object(content, f"raw/{TAGS_FILE}").get("tags", {}), "tags")
+    return {
+        AccountId(account): {
+            mend(str(tag.get("Key", ""))): mend(str(tag.get("Value", "")))
+            for tag in _entries(listed, "Tags")
+        }
+        for account, listed in tags.items()
+    }
+
+
+def read_central_root(content: bytes) -> bool | None:
+    """
+    Tell whether the organization manages root credentials centrally, or None where AWS did not say.
+
+    Source: IAM API reference, ListOrganizationsFeatures, RootCredentialsManagement.
+    """
+    answer = decode_object(content, f"raw/{FEATURES_FILE}").get("answer")
+    if not isinstance(answer, dict) or not isinstance(answer.get("EnabledFeatures"), list):
+        return None
+    return "RootCredentialsManagement" in answer["EnabledFeatures"]
 
 
 def split_path(path: str) -> tuple[str, ...]:

@@ -8,24 +8,33 @@ a document from the tables. An account that cannot be read walks the same way wi
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
+from scanner.acceptances import AcceptanceFile
+from scanner.errors import SettingsError
 from scanner.evidence import Store, StoredRun
-from scanner.evidence.replay import derive_tables
+from scanner.evidence.derived import seal_derived
+from scanner.evidence.previous import Search, find_previous, name_inputs, take_previous
+from scanner.evidence.replay import ACCEPTANCES_FILE, NOTES_FILE, derive_tables
+from scanner.evidence.run import SETTINGS_JSON, is_catalog, name_catalogs
 from scanner.evidence.seal import DOCUMENTS, DocumentList, check_seal, list_documents, seal
 from scanner.evidence.store import hash_file, make_folder, make_run_folder, read_file
 from scanner.frameworks import Framework
 from scanner.interfaces import Clock, Collector, Directory, Executor, Progress
-from scanner.model import Account, Caller, ScanRecord, Summary, Terms
+from scanner.model import Account, Caller, Notes, ScanRecord, Summary, Terms
 from scanner.organization import (
     ORGANIZATION_FILE,
+    TAGS_FILE,
     check_selection,
     leave_out,
     read_answers,
     read_organization_id,
+    read_tags,
 )
 from scanner.records import decode, decode_object, encode
+from scanner.scopes import resolve_scopes
 
 Renderer = Callable[[StoredRun, Path], list[Path]]
 """
@@ -38,13 +47,16 @@ class Job:
     """
     A scan, ready to run: what was asked for, and who does it.
 
-    `inputs` holds the exact bytes of what the terms came from, by name under `inputs/`.
+    `inputs` holds the exact bytes of what the terms came from, by name under `inputs/`. `previous` is the run
+    to compare with, None for the newest under the same output folder.
     """
 
     terms: Terms
     frameworks: tuple[Framework, ...]
+    acceptances: AcceptanceFile | None
     inputs: Mapping[str, bytes]
     output: Path
+    previous: Path | None
     directory: Directory
     collector_for: Callable[[Caller], Collector]
     executor: Executor
@@ -75,16 +87,18 @@ def scan(job: Job) -> Finished:
     """
     started = job.clock.now()
     job.progress.stage("discover")
-    answers = job.directory.ask()
+    answers = job.directory.ask(with_tags=any(rule.tags for rule in job.terms.scopes))
     described = decode_object(answers[ORGANIZATION_FILE], ORGANIZATION_FILE)
     store = Store.create(job.output, read_organization_id(described), job.terms.period, started)
     job.progress.opened(store.folder)
     for name, content in answers.items():
         store.keep(name, content)
-    _keep_inputs(store, job)
 
     organization = read_answers(answers)
     check_selection(organization, job.terms.selection, job.terms.roles)
+    tags = read_tags(answers[TAGS_FILE]) if TAGS_FILE in answers else {}
+    resolve_scopes(job.terms.frameworks, job.terms.scopes, organization, tags)
+    _keep_inputs(store, job, started)
 
     selected = [
         account
@@ -137,6 +151,47 @@ def render_again(folder: Path, renderers: Mapping[str, Renderer], clock: Clock) 
     return Redrawn(documents, all(hashes.get(p.name) == hash_file(p) for p in documents))
 
 
+def judge_again(
+    folder: Path,
+    frameworks: tuple[Framework, ...] | None,
+    acceptances: AcceptanceFile | None,
+    renderers: Mapping[str, Renderer],
+    clock: Clock,
+) -> Finished:
+    """
+    Judge a finished run's raw answers again, by other catalogs or acceptances, and draw its documents.
+
+    All of it goes into `derived/<time>/`, with its own manifest, which names the run; the run itself stays
+    as it was. None leaves the run's own frameworks or acceptances in force; acceptances are held to the
+    day of this judgement. Raises `EvidenceError` when the evidence is not what was sealed.
+    """
+    check_seal(folder, with_raw=True)
+    now = clock.now()
+    run = StoredRun(folder)
+    store = Store(make_run_folder(folder / "derived", now))
+    inputs = run.read_inputs()
+    if frameworks is not None:
+        inputs = {name: content for name, content in inputs.items() if not is_catalog(name)}
+        terms = decode(Terms, inputs[SETTINGS_JSON], f"inputs/{SETTINGS_JSON}")
+        names = tuple(framework.id for framework in frameworks)
+        inputs[SETTINGS_JSON] = encode(replace(terms, frameworks=names))
+        inputs |= name_catalogs(frameworks)
+    if acceptances is not None:
+        inputs[ACCEPTANCES_FILE] = acceptances.source
+    notes = decode(Notes, inputs[NOTES_FILE], f"inputs/{NOTES_FILE}")
+    inputs[NOTES_FILE] = encode(replace(notes, judged=now))
+    for name, content in inputs.items():
+        store.write(f"inputs/{name}", content)
+    summary = derive_tables(store.folder, raw=folder / "raw", parent=run.manifest_sha256)
+    store.write("summary.json", encode(summary))
+    seal_derived(
+        store.folder,
+        folder,
+        {"kind": "judgement", "judged": now.isoformat().replace("+00:00", "Z")},
+    )
+    return Finished(store.folder, summary, render(store.folder, renderers))
+
+
 @dataclass(frozen=True, slots=True)
 class Redrawn:
     """
@@ -152,12 +207,34 @@ def _draw(run: StoredRun, folder: Path, renderers: Mapping[str, Renderer]) -> tu
     return tuple(path for draw in renderers.values() for path in draw(run, folder))
 
 
-def _keep_inputs(store: Store, job: Job) -> None:
-    store.write("inputs/settings.json", encode(job.terms))
-    for framework in job.frameworks:
-        store.write(f"inputs/frameworks/{framework.id}.yaml", framework.source)
-    for name, content in job.inputs.items():
+def _keep_inputs(store: Store, job: Job, started: datetime) -> None:
+    """
+    Keep the exact bytes of everything the run will be judged by.
+    """
+    search = Search(job.previous, ()) if job.previous else find_previous(store.folder.parents[1])
+    inputs = {
+        SETTINGS_JSON: encode(job.terms),
+        NOTES_FILE: encode(Notes(started, search.warnings)),
+        **name_catalogs(job.frameworks),
+        **job.inputs,
+    }
+    if job.acceptances:
+        inputs[ACCEPTANCES_FILE] = job.acceptances.source
+    if search.folder:
+        inputs |= name_inputs(_take_previous(search.folder, store))
+    for name, content in inputs.items():
         store.write(f"inputs/{name}", content)
+
+
+def _take_previous(folder: Path, store: Store) -> Mapping[str, bytes]:
+    taken = take_previous(folder)
+    before = decode(Summary, taken["summary.json"], str(folder / "summary.json"))
+    if before.organization_id != store.folder.parents[1].name:
+        raise SettingsError(
+            f"previous run {folder}: belongs to organization {before.organization_id}; give one of this "
+            "organization"
+        )
+    return taken
 
 
 def _collect(job: Job, store: Store, collector: Collector, selected: Sequence[Account]) -> bool:

@@ -6,12 +6,12 @@ import tomllib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from scanner.errors import SettingsError
-from scanner.model import AccountId, Exclusion, Selection
+from scanner.model import AccountId, Exclusion, ScopeRule, Selection
 
 AccountText = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 UnitText = Annotated[str, Field(pattern=r"^(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32})$")]
@@ -52,11 +52,14 @@ class ScanTable(_Table):
     output: str = "outputs"
     frameworks: list[str] = Field(default=["pci-dss-4.0.1", "iso-27001-2022"], min_length=1)
     formats: list[str] = Field(default=["pdf", "xlsx", "csv", "json"], min_length=1)
+    framework_files: list[str] = Field(default_factory=list)
+    acceptances: str | None = None
+    max_report_age_hours: int = Field(default=24, ge=1, le=24 * 365)
     workers: int = Field(default=16, ge=1, le=256)
     organization_name: str = ""
     prepared_by: str = ""
 
-    @field_validator("frameworks", "formats")
+    @field_validator("frameworks", "framework_files", "formats")
     @classmethod
     def _once_each(cls, names: list[str]) -> list[str]:
         return list(dict.fromkeys(names))
@@ -95,6 +98,27 @@ class ConfirmTable(_Table):
     owner_tags: list[str] = Field(default=["owner", "Owner", "contact", "team"])
 
 
+class ScopeTable(_Table):
+    """
+    `[scope."FRAMEWORK"]`: the accounts a framework speaks for. `unknown` says that nobody has decided yet.
+    """
+
+    everything: bool = False
+    unknown: bool = False
+    accounts: list[AccountText] = Field(default_factory=list)
+    ous: list[UnitText] = Field(default_factory=list)
+    tags: dict[str, str | list[str]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _say_one_thing(self) -> Self:
+        parts = bool(self.accounts or self.ous or self.tags)
+        if [self.everything, self.unknown, parts].count(True) != 1:
+            raise ValueError(
+                "a scope is everything = true, or unknown = true, or accounts, ous and tags: one of the three"
+            )
+        return self
+
+
 class Settings(_Table):
     """
     Every setting of a scan, checked.
@@ -104,6 +128,28 @@ class Settings(_Table):
     aws: AwsTable = AwsTable()
     accounts: AccountsTable = AccountsTable()
     confirm: ConfirmTable = ConfirmTable()
+    scope: dict[str, ScopeTable] = Field(default_factory=dict)
+
+    @property
+    def scopes(self) -> tuple[ScopeRule, ...]:
+        """
+        The scopes that are declared and known, by framework.
+        """
+        return tuple(
+            ScopeRule(
+                framework=framework,
+                everything=table.everything,
+                accounts=tuple(AccountId(name) for name in table.accounts),
+                ous=tuple(table.ous),
+                tags=tuple(
+                    (key, value)
+                    for key, values in table.tags.items()
+                    for value in ([values] if isinstance(values, str) else values)
+                ),
+            )
+            for framework, table in sorted(self.scope.items())
+            if not table.unknown
+        )
 
     @property
     def selection(self) -> Selection:
@@ -125,11 +171,13 @@ def read_settings(
     """
     Read settings from a TOML file's bytes (None: no file) with overrides laid over them, table by table.
 
-    Raises `SettingsError` with every problem at once, each naming the file or option and the field.
+    A file that the settings file names is looked for beside it; one that an option names, in the working
+    directory. Raises `SettingsError` with every problem at once, each naming the file or option and the
+    field.
     """
     document: dict[str, Any] = {}
     if source is not None:
-        document = _parse_toml(source, filename)
+        document = _place_files(_parse_toml(source, filename), Path(filename).parent)
     for table, values in overrides.items():
         below = document.get(table, {})
         if not isinstance(below, dict):
@@ -171,6 +219,21 @@ def _parse_toml(source: bytes, filename: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as exc:
         problem = str(exc) if isinstance(exc, tomllib.TOMLDecodeError) else type(exc).__name__
         raise SettingsError(f"{filename}: not TOML: {problem}") from None
+
+
+def _place_files(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    scan = document.get("scan")
+    if not isinstance(scan, dict):
+        return document
+    placed = dict(scan)
+    if isinstance(scan.get("acceptances"), str):
+        placed["acceptances"] = str(folder / scan["acceptances"])
+    if isinstance(scan.get("framework_files"), list):
+        placed["framework_files"] = [
+            str(folder / name) if isinstance(name, str) else name
+            for name in scan["framework_files"]
+        ]
+    return {**document, "scan": placed}
 
 
 def _name_source(

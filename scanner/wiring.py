@@ -4,16 +4,23 @@ Settings in, a ready scan out. Alone in choosing implementations.
 
 import os
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from scanner import __version__
+from scanner.acceptances import AcceptanceFile, load_acceptances_file
 from scanner.aws import AwsCollector, AwsDirectory, RolePlan, connect
-from scanner.errors import SettingsError
+from scanner.errors import CatalogError, SettingsError
 from scanner.evidence.store import make_folder
 from scanner.executor import ThreadExecutor
-from scanner.frameworks import Framework, load_framework
+from scanner.frameworks import (
+    Framework,
+    find_frameworks,
+    load_framework,
+    load_framework_file,
+)
 from scanner.interfaces import Clock, Collector, Progress
 from scanner.model import Caller, Terms, show
 from scanner.pipeline import Job, Renderer
@@ -49,12 +56,52 @@ def choose_renderers(formats: list[str]) -> dict[str, Renderer]:
     return {name: FORMATS[name] for name in formats}
 
 
+def choose_frameworks(names: Sequence[str], files: Sequence[str]) -> tuple[Framework, ...]:
+    """
+    Return the frameworks named, and those of catalog files of one's own, or raise `CatalogError`.
+    """
+    frameworks = (
+        *(load_framework(name) for name in names),
+        *(load_framework_file(Path(name)) for name in files),
+    )
+    counts = Counter(framework.id for framework in frameworks)
+    twice = sorted(name for name, count in counts.items() if count > 1)
+    if twice:
+        raise CatalogError(
+            [
+                f"framework {name} is given twice; give a catalog of your own an id of its own"
+                for name in twice
+            ]
+        )
+    return frameworks
+
+
+def choose_acceptances(name: str | None) -> AcceptanceFile | None:
+    """
+    Return the accepted risks of a file, None where none is named, or raise `AcceptanceError`.
+    """
+    return load_acceptances_file(Path(name)) if name is not None else None
+
+
+def _check_scopes(settings: Settings, frameworks: Sequence[Framework]) -> None:
+    """
+    Raise `SettingsError` for a scope of a framework that there is not: it would count for nothing.
+    """
+    known = {*find_frameworks(), *(framework.id for framework in frameworks)}
+    unknown = sorted(set(settings.scope) - known)
+    if unknown:
+        raise SettingsError(
+            f"scope: no framework {', '.join(unknown)}; `orgproof frameworks list` names those there are"
+        )
+
+
 def prepare_scan(  # noqa: PLR0913 - what the command line decides
     settings: Settings,
     inputs: Mapping[str, bytes],
     progress: Progress,
     *,
     output: Path | None = None,
+    previous: Path | None = None,
     simulated: bool = False,
     clock: Clock | None = None,
 ) -> Job:
@@ -66,7 +113,9 @@ def prepare_scan(  # noqa: PLR0913 - what the command line decides
     """
     clock = clock or SystemClock()
     renderers = choose_renderers(settings.scan.formats)
-    frameworks = tuple(load_framework(name) for name in settings.scan.frameworks)
+    frameworks = choose_frameworks(settings.scan.frameworks, settings.scan.framework_files)
+    _check_scopes(settings, frameworks)
+    acceptances = choose_acceptances(settings.scan.acceptances)
     terms = _agree(settings, frameworks, clock, simulated=simulated)
     folder = output or Path(settings.scan.output)
     _check_output(folder)
@@ -96,8 +145,10 @@ def prepare_scan(  # noqa: PLR0913 - what the command line decides
     return Job(
         terms=terms,
         frameworks=frameworks,
+        acceptances=acceptances,
         inputs=inputs,
         output=folder,
+        previous=previous,
         directory=AwsDirectory(clients, clock),
         collector_for=collector_for,
         executor=ThreadExecutor(settings.scan.workers, clock),
@@ -128,6 +179,8 @@ def _agree(
     return Terms(
         period=settings.scan.period or name_quarter(clock.now()),
         selection=settings.selection,
+        scopes=settings.scopes,
+        max_report_age_hours=settings.scan.max_report_age_hours,
         frameworks=tuple(framework.id for framework in frameworks),
         formats=tuple(settings.scan.formats),
         role_name=settings.aws.role_name,

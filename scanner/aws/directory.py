@@ -17,6 +17,7 @@ from scanner.organization import (
     CALLER_FILE,
     FEATURES_FILE,
     ORGANIZATION_FILE,
+    TAGS_FILE,
     UNITS_FILE,
     read_paths,
 )
@@ -48,7 +49,7 @@ class AwsDirectory:
         self._sleep = sleep
         self._log = CallLog(clock)
 
-    def ask(self) -> Mapping[str, bytes]:
+    def ask(self, *, with_tags: bool = False) -> Mapping[str, bytes]:
         """
         Ask who calls, which organization this is, and for every account. See `Directory.ask`.
         """
@@ -61,14 +62,35 @@ class AwsDirectory:
             pages = self._call_pages(
                 "organizations:ListAccounts", organizations.list_accounts, "Accounts"
             )
+            tags = self._ask_tags(pages) if with_tags else None
         except CallError as exc:
             raise DiscoveryError(_explain(exc.fault)) from exc
-        return {
+        answers = {
             CALLER_FILE: encode(to_plain(caller)),
             ORGANIZATION_FILE: encode(to_plain(organization)),
             ACCOUNTS_FILE: encode({"pages": to_plain(pages)}),
             UNITS_FILE: encode(self._ask_units(pages)),
             FEATURES_FILE: encode(self._ask_features()),
+        }
+        return answers if tags is None else {**answers, TAGS_FILE: encode({"tags": tags})}
+
+    def _ask_tags(self, pages: list[Answer]) -> dict[str, Any]:
+        """
+        Ask for the tags of every account: a scope rests on them, so a refusal is no empty list.
+        """
+        accounts = sorted({str(entry["Id"]) for page in pages for entry in page["Accounts"]})
+        return {
+            account: [
+                tag
+                for page in self._call_pages(
+                    "organizations:ListTagsForResource",
+                    self._clients.organizations.list_tags_for_resource,
+                    "Tags",
+                    ResourceId=account,
+                )
+                for tag in to_plain(page["Tags"])
+            ]
+            for account in accounts
         }
 
     def _ask_units(self, pages: list[Answer]) -> dict[str, Any]:

@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from scanner.confirmation import LiveState, read_live
-from scanner.credentials import ReportRows, parse_report
+from scanner.credentials import AccountFacts, ReportRows, parse_report
 from scanner.errors import EvidenceError, ReportError
 from scanner.evidence.store import read_file
 from scanner.model import (
+    ROOT_USER,
     Account,
     AccountOutcome,
     Attempt,
     Collected,
     NotCollected,
+    Organization,
     Outcome,
     ReasonCode,
     Terms,
@@ -51,18 +53,26 @@ class Reading:
     What became of one account: its outcome, its row of the accounts table, and its report's rows.
 
     `rows` is None unless the outcome is `Collected`; `live` maps an ARN to what the account said of that
-    user since the report.
+    user since the report, and `facts` is what else the checks may need.
     """
 
     outcome: Outcome
     entry: Mapping[str, Any]
     rows: ReportRows | None
     live: Mapping[str, LiveState]
+    facts: AccountFacts
 
 
-def read_account(raw: Path, account: Account, terms: Terms, partition: str) -> Reading:
+def read_account(
+    raw: Path,
+    account: Account,
+    terms: Terms,
+    organization: Organization,
+    *,
+    centrally: bool | None = None,
+) -> Reading:
     """
-    Read one account from its raw folder. `partition` is the caller's, such as `aws`.
+    Read one account from its raw folder. `centrally` says whether root is managed centrally.
 
     Raises `EvidenceError` when a file is missing or damaged.
     """
@@ -76,11 +86,21 @@ def read_account(raw: Path, account: Account, terms: Terms, partition: str) -> R
     }
     outcome: Outcome | None = leave_out(account, terms.selection)
     rows = None
+    facts = AccountFacts()
     if outcome is None:
         attempt = read_attempt(raw)
         outcome = read_transport(account, attempt)
         if attempt and isinstance(outcome, Collected):
+            counts = _read_counts(raw)
+            entry["iam_users"] = _read_count(counts.get("Users"))
+            partition = organization.caller.partition
             outcome, rows = _read_report(raw, account, attempt, partition, entry)
+            facts = AccountFacts(
+                password_present=_read_flag(counts.get("AccountPasswordPresent")),
+                managed_centrally=centrally,
+                is_management=account.id == organization.management_account_id,
+                is_stale=entry["report_age_seconds"] > terms.max_report_age_hours * 3600,
+            )
     match outcome:
         case NotCollected():
             entry |= {
@@ -91,7 +111,7 @@ def read_account(raw: Path, account: Account, terms: Terms, partition: str) -> R
         case Collected():
             entry["outcome"] = str(AccountOutcome.COLLECTED)
     live = _read_live_states(raw, rows, terms) if rows else {}
-    return Reading(outcome, entry, rows, live)
+    return Reading(outcome, entry, rows, live, facts)
 
 
 def read_attempt(raw: Path) -> Attempt | None:
@@ -144,7 +164,6 @@ def _read_report(
         "generated_time": generated,
         "report_age_seconds": int((attempt.fetched - generated).total_seconds()),
         "report_sha256": hashlib.sha256(content).hexdigest(),
-        "iam_users": _count_users(raw),
     }
     ahead = generated - attempt.fetched
     if ahead > CLOCK_TOLERANCE:
@@ -156,7 +175,7 @@ def _read_report(
     try:
         rows = parse_report(content, account.id, generated)
         _check_partition(rows, partition)
-        _check_population(raw, rows, entry["iam_users"])
+        entry |= _compare_population(raw, rows, entry["iam_users"])
     except ReportError as exc:
         code = ReasonCode.WRONG_ACCOUNT if exc.foreign else ReasonCode.MALFORMED_REPORT
         reason = (
@@ -168,23 +187,30 @@ def _read_report(
     return Collected(account, generated), rows
 
 
-def _count_users(raw: Path) -> int | None:
+def _read_counts(raw: Path) -> Mapping[str, Any]:
     """
-    Return how many IAM users GetAccountSummary counted, or None where that was not answered.
+    Return what GetAccountSummary counted, or nothing where that was not answered.
     """
     path = raw / SUMMARY_FILE
     if not path.exists():
-        return None
+        return {}
     counts = decode_object(read_file(path), str(path)).get("SummaryMap")
     if not isinstance(counts, dict):
         raise EvidenceError(f"{path}: SummaryMap is no object")
-    count = counts.get("Users")
-    return count if isinstance(count, int) else None
+    return counts
 
 
-def _check_population(raw: Path, rows: ReportRows, counted: int | None) -> None:
+def _read_count(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _read_flag(value: object) -> bool | None:
+    return bool(value) if isinstance(value, int) else None
+
+
+def _compare_population(raw: Path, rows: ReportRows, counted: int | None) -> dict[str, Any]:
     """
-    Refuse a report that lacks users who existed before it was made, or may lack them.
+    Hold a report's users against IAM's own, and refuse a report that lacks users it should have.
 
     A report cut off exactly between two lines looks whole. When IAM's own count differed, ListUsers was
     asked: users who are newer than the report are expected to be missing from it, older ones are not.
@@ -196,22 +222,37 @@ def _check_population(raw: Path, rows: ReportRows, counted: int | None) -> None:
                 f"it lists {rows.users} users and IAM counts {counted}, and iam:ListUsers did not answer "
                 "whether those are newer than the report; allow iam:ListUsers"
             )
-        return
-    known = {row[0].casefold() for row in rows.rows}
+        return {"population": _describe_counts(rows.users, counted)}
+    known = {row[0].casefold() for row in rows.rows} - {ROOT_USER}
     listed = decode_object(read_file(path), str(path)).get("Users")
     if not isinstance(listed, list) or not all(isinstance(user, dict) for user in listed):
         raise EvidenceError(f"{path}: Users is no list of users")
-    missing = [
-        str(user.get("UserName", ""))
-        for user in listed
-        if str(user.get("UserName", "")).casefold() not in known
-        and _is_before(user.get("CreateDate"), rows.generated_time - SETTLING)
-    ]
+    made = {str(user.get("UserName", "")).casefold(): user.get("CreateDate") for user in listed}
+    added = made.keys() - known
+    missing = [name for name in added if _is_before(made[name], rows.generated_time - SETTLING)]
     if missing:
         raise ReportError(
             f"it lists {rows.users} users but lacks {len(missing)} that existed before it was made, "
             "so it is not whole"
         )
+    gone = known - made.keys()
+    return {
+        "users_added": len(added),
+        "users_gone": len(gone),
+        "population": f"{rows.users} in the report; since then {len(added)} made and {len(gone)} deleted, "
+        f"{len(made)} listed by IAM",
+    }
+
+
+def _describe_counts(reported: int, counted: int | None) -> str:
+    if counted is None:
+        return f"{reported} in the report; IAM gave no count to compare with"
+    if counted == reported:
+        return f"{reported} in the report and in IAM's own count"
+    return (
+        f"{reported} in the report and {counted} in IAM's own count; users may have been deleted since, but "
+        "iam:ListUsers did not answer which"
+    )
 
 
 def _is_before(moment: object, limit: datetime) -> bool:
@@ -239,8 +280,9 @@ def _read_live_states(raw: Path, report: ReportRows, terms: Terms) -> Mapping[st
     Return what an account said about single users, by ARN.
     """
     states: dict[str, LiveState] = {}
-    arns = {row[1] for row in report.rows}
-    for path in sorted((raw / "live").glob("*.json")):
+    files = sorted((raw / "live").glob("*.json"))
+    arns = {row[1] for row in report.rows} if files else set()
+    for path in files:
         record = decode_object(read_file(path), str(path))
         arn = str(record.get("arn"))
         if arn not in arns:

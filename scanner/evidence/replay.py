@@ -1,54 +1,89 @@
 """
-From stored evidence to tables and totals. Reads only the run folder, so it can be done again offline.
+From stored evidence to tables and totals. Reads only files, so it can be done again offline.
+
+A run is judged from its own `raw/` and `inputs/`. It is judged again, under other catalogs or acceptances,
+from the same `raw/` and other inputs, into another folder.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from scanner.checks import BoundCheck
+import pandas as pd
+
+from scanner.acceptances import AcceptanceFile, AcceptanceLedger, read_acceptances
+from scanner.checks import EVIDENCE_CHECKS, BoundCheck, Subject
 from scanner.credentials import build_table
 from scanner.errors import EvidenceError
 from scanner.evidence.accounts import Reading, read_account
-from scanner.evidence.store import read_file
+from scanner.evidence.previous import read_previous
+from scanner.evidence.store import hash_bytes, read_file
 from scanner.evidence.tables import (
     ACCOUNTS,
     CONTROLS,
     FINDINGS,
+    HISTORY,
+    TableWriter,
+    accounts_schema,
+    build_frame,
     open_table,
     users_schema,
     write_table,
 )
 from scanner.frameworks import Framework, bind_checks, read_framework
-from scanner.judge import Tally, judge_controls, judge_table, list_findings, name_controls
+from scanner.history import History, Previous, describe_gap, extend_trend
+from scanner.judge import (
+    CONFIRMED_CHECK,
+    Tally,
+    count_open,
+    judge_accounts,
+    judge_controls,
+    judge_table,
+    list_findings,
+    name_controls,
+)
 from scanner.model import (
+    AccountId,
     AccountOutcome,
     AccountTotals,
     CheckTotals,
     Collected,
     NotCollected,
+    Notes,
     Organization,
     ScanRecord,
+    ScopeTotals,
     Summary,
     Terms,
+    TrendPoint,
     Window,
 )
 from scanner.organization import (
     ACCOUNTS_FILE,
     CALLER_FILE,
+    FEATURES_FILE,
+    NOT_ACTIVE_STATES,
     ORGANIZATION_FILE,
+    TAGS_FILE,
     UNITS_FILE,
     read_answers,
+    read_central_root,
+    read_tags,
 )
 from scanner.records import decode
+from scanner.scopes import Scope, Tags, resolve_scopes
 
-BATCH_USERS = 20_000
+BATCH_USERS = 50_000
 """
 How many rows are typed and judged at a time: memory follows the batch, not the organization.
 """
+
+SETTINGS_FILE = "settings.toml"
+ACCEPTANCES_FILE = "acceptances.yaml"
+NOTES_FILE = "notes.json"
 
 
 @dataclass(slots=True)
@@ -57,17 +92,20 @@ class Ledger:
     What has been derived so far about accounts and findings.
     """
 
-    rows: list[Mapping[str, Any]] = field(default_factory=list)
-    findings: list[dict[str, Any]] = field(default_factory=list)
     outcomes: Counter[AccountOutcome] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     generated: list[datetime] = field(default_factory=list)
+    read: set[AccountId] = field(default_factory=set)
+    stale: int = 0
+    findings: int = 0
+    accepted: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    confirmations: Counter[str] = field(default_factory=Counter)
 
     def enter(self, reading: Reading) -> None:
         """
         Enter one account with its one outcome.
         """
-        self.rows.append(reading.entry)
         match reading.outcome:
             case NotCollected() as missed:
                 self.outcomes[missed.outcome] += 1
@@ -76,6 +114,17 @@ class Ledger:
             case Collected() as read:
                 self.outcomes[AccountOutcome.COLLECTED] += 1
                 self.generated.append(read.generated_time)
+                self.read.add(read.account.id)
+                self.stale += reading.facts.is_stale
+
+    def count(self, findings: pd.DataFrame) -> None:
+        """
+        Count a batch of findings.
+        """
+        self.findings += len(findings)
+        self.accepted += int(findings["acceptance"].notna().sum())
+        self.verdicts.update(_count_values(findings["verdict"]))
+        self.confirmations.update(_count_values(findings["confirmation"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +136,82 @@ class _Inputs:
     run_id: str
     terms: Terms
     scan: ScanRecord
+    notes: Notes
     organization: Organization
     frameworks: tuple[Framework, ...]
+    tags: Tags
+    settings_sha256: str | None
+    acceptances: AcceptanceFile | None
+    managed_centrally: bool | None
+    previous: Previous | None
+    earlier: Summary | None
 
 
-def derive_tables(folder: Path) -> Summary:
+@dataclass(frozen=True, slots=True)
+class _Judges:
     """
-    Derive the four tables of a run from its raw answers and inputs, write them, and return the totals.
-
-    Raises `EvidenceError` when a file is missing, damaged or there already, and when the totals do
-    not tie out; then the run must not be sealed.
+    Everything that a batch of accounts passes through, with what each keeps count of.
     """
-    inputs = _read_inputs(folder)
-    checks = bind_checks(inputs.frameworks)
-    tally, ledger = Tally(checks), Ledger()
-    _judge_users(folder, inputs, checks, tally, ledger)
-    not_collected = ledger.outcomes[AccountOutcome.NOT_COLLECTED]
-    controls = judge_controls(inputs.frameworks, tally.checks(), not_collected)
+
+    checks: tuple[BoundCheck, ...]
+    scopes: tuple[Scope, ...]
+    tally: Tally
+    ledger: Ledger
+    acceptances: AcceptanceLedger
+    history: History
+
+
+@dataclass(frozen=True, slots=True)
+class _Writers:
+    accounts: TableWriter
+    users: TableWriter
+    findings: TableWriter
+    history: TableWriter
+
+
+def derive_tables(
+    folder: Path,
+    *,
+    raw: Path | None = None,
+    parent: str | None = None,
+) -> Summary:
+    """
+    Derive the tables of a run from raw answers and inputs, write them, and return the totals.
+
+    `folder` holds `inputs/` and gets `tables/`; `raw` is the folder of the raw answers, by default its own.
+    `parent` is the seal of the run whose answers are judged again. Raises `EvidenceError` when a file is missing, damaged or there already, and when the totals do not tie out;
+    then the run must not be sealed.
+    """
+    inputs = _read_inputs(folder, raw or folder / "raw")
+    judges = _appoint(inputs)
     tables = folder / "tables"
-    write_table(tables / "accounts.parquet", ACCOUNTS, ledger.rows)
-    write_table(tables / "findings.parquet", FINDINGS, ledger.findings)
+    names = [bound.name for bound in judges.checks]
+    about = [bound.name for bound in judges.checks if bound.check.subject is Subject.ACCOUNT]
+    with ExitStack() as stack:
+        writers = _Writers(
+            *(
+                stack.enter_context(open_table(tables / f"{name}.parquet", schema))
+                for name, schema in (
+                    ("accounts", accounts_schema(about)),
+                    ("users", users_schema([name for name in names if name not in about])),
+                    ("findings", FINDINGS),
+                    ("history", HISTORY),
+                )
+            )
+        )
+        for batch in _read_in_batches(raw or folder / "raw", inputs, judges.ledger):
+            _judge_batch(batch, inputs, judges, writers)
+        writers.history.write(judges.history.finish())
+    totals = {framework.id: judges.tally.checks(framework.id) for framework in inputs.frameworks}
+    covered = _cover(inputs, judges)
+    controls = judge_controls(
+        inputs.frameworks,
+        judges.scopes,
+        totals,
+        {scope.framework: scope.not_tested for scope in covered},
+    )
     write_table(tables / "controls.parquet", CONTROLS, controls)
-    summary = _summarise(inputs, tally, ledger)
+    summary = _summarise(inputs, judges, totals, covered, parent)
     check_totals(summary)
     return summary
 
@@ -124,69 +227,154 @@ def check_totals(summary: Summary) -> None:
         wrong.append(f"{ledger.listed} accounts are listed, but {parts} have an outcome")
     if ledger.collected != users.roots:
         wrong.append(f"{ledger.collected} accounts are collected, with {users.roots} root users")
-    wrong += [
-        f"check {total.check} has {total.rows} rows, but "
-        f"{total.evaluated + total.not_applicable + total.unknown} verdicts"
-        for total in summary.checks
-        if total.rows != total.evaluated + total.not_applicable + total.unknown
-    ]
+    for total in summary.checks:
+        about_accounts = total.subject == Subject.ACCOUNT
+        wrong += _check_total(total, ledger.listed if about_accounts else users.users + users.roots)
     reported = sum(total.failed + total.needs_review + total.unknown for total in summary.checks)
     if summary.findings != reported:
         wrong.append(f"{summary.findings} findings, but {reported} verdicts that make one")
+    if summary.accepted != sum(total.accepted for total in summary.checks):
+        wrong.append(f"{summary.accepted} findings are accepted, but the checks count otherwise")
     if wrong:
         raise EvidenceError("the totals do not tie out: " + "; ".join(wrong))
 
 
-def _read_inputs(folder: Path) -> _Inputs:
-    terms = decode(Terms, read_file(folder / "inputs" / "settings.json"), "inputs/settings.json")
+def _check_total(total: CheckTotals, rows: int) -> Iterator[str]:
+    verdicts = total.evaluated + total.not_applicable + total.unknown
+    if not rows == total.rows == verdicts:
+        yield f"check {total.check} has {total.rows} rows of {rows}, but {verdicts} verdicts"
+    if total.accepted > total.failed + total.needs_review:
+        yield f"check {total.check} has {total.accepted} accepted, more than it found"
+
+
+def _read_inputs(folder: Path, raw: Path) -> _Inputs:
+    inputs = folder / "inputs"
+    terms = decode(Terms, read_file(inputs / "settings.json"), "inputs/settings.json")
     answers = (CALLER_FILE, ORGANIZATION_FILE, ACCOUNTS_FILE, UNITS_FILE)
+    settings, tags, features = inputs / SETTINGS_FILE, raw / TAGS_FILE, raw / FEATURES_FILE
+    notes = inputs / NOTES_FILE
+    scan = decode(ScanRecord, read_file(raw / "scan.json"), "raw/scan.json")
+    before = read_previous(inputs)
     return _Inputs(
-        run_id=folder.name,
+        run_id=raw.parent.name,
         terms=terms,
-        scan=decode(ScanRecord, read_file(folder / "raw" / "scan.json"), "raw/scan.json"),
-        organization=read_answers({name: read_file(folder / "raw" / name) for name in answers}),
-        frameworks=tuple(_read_catalog(folder, name) for name in terms.frameworks),
+        scan=scan,
+        notes=decode(Notes, read_file(notes), f"inputs/{NOTES_FILE}"),
+        organization=read_answers({name: read_file(raw / name) for name in answers}),
+        frameworks=tuple(_read_catalog(inputs, name) for name in terms.frameworks),
+        tags=read_tags(read_file(tags)) if tags.exists() else {},
+        settings_sha256=hash_bytes(read_file(settings)) if settings.exists() else None,
+        acceptances=_read_acceptances(inputs / ACCEPTANCES_FILE),
+        managed_centrally=read_central_root(read_file(features)) if features.exists() else None,
+        previous=before[0] if before else None,
+        earlier=before[1] if before else None,
     )
 
 
-def _read_catalog(folder: Path, name: str) -> Framework:
+def _read_catalog(inputs: Path, name: str) -> Framework:
     filename = f"{name}.yaml"
-    return read_framework(read_file(folder / "inputs" / "frameworks" / filename), filename)
+    return read_framework(read_file(inputs / "frameworks" / filename), filename)
 
 
-def _judge_users(
-    folder: Path, inputs: _Inputs, checks: Sequence[BoundCheck], tally: Tally, ledger: Ledger
+def _read_acceptances(path: Path) -> AcceptanceFile | None:
+    return read_acceptances(read_file(path), path.name) if path.exists() else None
+
+
+def _appoint(inputs: _Inputs) -> _Judges:
+    checks = bind_checks(inputs.frameworks)
+    scopes = resolve_scopes(
+        inputs.terms.frameworks, inputs.terms.scopes, inputs.organization, inputs.tags
+    )
+    started = inputs.scan.started
+    accepted = inputs.acceptances.acceptances if inputs.acceptances else ()
+    return _Judges(
+        checks=checks,
+        scopes=scopes,
+        tally=Tally(checks, scopes),
+        ledger=Ledger(),
+        acceptances=AcceptanceLedger(accepted, inputs.notes.judged.date()),
+        history=History(inputs.previous, started, [bound.name for bound in checks]),
+    )
+
+
+def _judge_batch(
+    batch: Sequence[Reading], inputs: _Inputs, judges: _Judges, writers: _Writers
 ) -> None:
     """
-    Write the users table batch by batch, and enter accounts, findings and counts as they come.
+    Judge a batch of accounts, read or not, and write its part of every table.
     """
-    accounts = {account.id: account for account in inputs.organization.accounts}
-    controls = name_controls(inputs.frameworks)
-    schema = users_schema([check.name for check in checks])
-    with open_table(folder / "tables" / "users.parquet", schema) as writer:
-        for batch in _read_in_batches(folder, inputs, ledger):
-            table = build_table(reading.rows for reading in batch if reading.rows)
-            judged = judge_table(table, checks)
-            live = {arn: state for reading in batch for arn, state in reading.live.items()}
-            ledger.findings += list_findings(judged, checks, accounts, live, controls)
-            tally.add(judged)
-            writer.write(judged)
+    organization, terms = inputs.organization, inputs.terms
+    accounts = {reading.outcome.account.id: reading.outcome.account for reading in batch}
+    facts = {reading.outcome.account.id: reading.facts for reading in batch}
+    table = build_table((reading.rows for reading in batch if reading.rows), facts)
+    users = judge_table(table, judges.checks)
+    entries = build_frame(ACCOUNTS, [reading.entry for reading in batch]).assign(
+        max_report_age_hours=terms.max_report_age_hours,
+        arn=[_name_account(organization, account) for account in accounts],
+    )
+    listed = judge_accounts(entries, judges.checks)
+
+    live = {arn: state for reading in batch for arn, state in reading.live.items()}
+    named = name_controls(inputs.frameworks)
+    findings = _merge(
+        list_findings(users, judges.checks, accounts, live, named),
+        list_findings(listed, judges.checks, accounts, {}, named),
+    )
+    findings = findings.assign(**judges.acceptances.annotate(findings))
+    findings, history = judges.history.advance(findings, listed)
+
+    for part in (users, listed):
+        judges.tally.add(part)
+    judges.tally.add_accepted(findings)
+    judges.ledger.count(findings)
+    writers.users.write(users)
+    writers.accounts.write(listed)
+    writers.findings.write(findings)
+    writers.history.write(history)
 
 
-def _read_in_batches(folder: Path, inputs: _Inputs, ledger: Ledger) -> Iterator[list[Reading]]:
+def _merge(users: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
     """
-    Yield the readable accounts in order of id, and enter every account in the ledger.
+    Put the findings about users and about accounts into one table, sorted by account id, ARN and check.
     """
-    partition = inputs.organization.caller.partition
+    if not len(accounts):
+        return users
+    joined = pd.concat([users, accounts], ignore_index=True)
+    words = pd.api.types.union_categoricals
+    for name in ("account_name", "ou_path", "check", "controls"):
+        joined[name] = pd.Series(words([users[name], accounts[name]]))
+    order = joined.assign(check=joined["check"].astype("str"))
+    keys = order.sort_values(["account_id", "arn", "check"], kind="stable").index
+    return joined.loc[keys].reset_index(drop=True)
+
+
+def _name_account(organization: Organization, account_id: AccountId) -> str:
+    """
+    Return an account's ARN as AWS Organizations writes it.
+    """
+    return (
+        f"arn:{organization.caller.partition}:organizations::{organization.management_account_id}:"
+        f"account/{organization.id}/{account_id}"
+    )
+
+
+def _read_in_batches(raw: Path, inputs: _Inputs, ledger: Ledger) -> Iterator[list[Reading]]:
+    """
+    Yield every account, read or not, in order of id, and enter each in the ledger.
+    """
     batch: list[Reading] = []
     users = 0
     for account in inputs.organization.accounts:
-        reading = read_account(folder / "raw" / account.id, account, inputs.terms, partition)
+        reading = read_account(
+            raw / account.id,
+            account,
+            inputs.terms,
+            inputs.organization,
+            centrally=inputs.managed_centrally,
+        )
         ledger.enter(reading)
-        if reading.rows is None:
-            continue
         batch.append(reading)
-        users += len(reading.rows.rows)
+        users += len(reading.rows.rows) if reading.rows else 1
         if users >= BATCH_USERS:
             yield batch
             batch, users = [], 0
@@ -194,9 +382,46 @@ def _read_in_batches(folder: Path, inputs: _Inputs, ledger: Ledger) -> Iterator[
         yield batch
 
 
-def _summarise(inputs: _Inputs, tally: Tally, ledger: Ledger) -> Summary:
-    terms, scan, organization = inputs.terms, inputs.scan, inputs.organization
-    totals = tally.checks()
+def _cover(inputs: _Inputs, judges: _Judges) -> tuple[ScopeTotals, ...]:
+    """
+    Count, for each framework's scope, its active accounts and those of them that were not read.
+    """
+    active = {
+        account.id
+        for account in inputs.organization.accounts
+        if account.state not in NOT_ACTIVE_STATES
+    }
+    totals = []
+    for scope in judges.scopes:
+        within = {account for account in active if scope.holds(account)}
+        totals.append(
+            ScopeTotals(
+                framework=scope.framework,
+                is_declared=scope.is_declared,
+                words=scope.words,
+                accounts=len(within),
+                not_tested=len(within - judges.ledger.read),
+                source=f"inputs/{SETTINGS_FILE}" if scope.is_declared else None,
+                sha256=inputs.settings_sha256 if scope.is_declared else None,
+            )
+        )
+    return tuple(totals)
+
+
+def _summarise(
+    inputs: _Inputs,
+    judges: _Judges,
+    totals: Mapping[str, Sequence[CheckTotals]],
+    covered: tuple[ScopeTotals, ...],
+    parent: str | None,
+) -> Summary:
+    terms, scan, organization, ledger = (
+        inputs.terms,
+        inputs.scan,
+        inputs.organization,
+        judges.ledger,
+    )
+    checks = judges.tally.checks()
     accounts = AccountTotals(
         listed=len(organization.accounts),
         collected=ledger.outcomes[AccountOutcome.COLLECTED],
@@ -204,6 +429,11 @@ def _summarise(inputs: _Inputs, tally: Tally, ledger: Ledger) -> Summary:
         excluded=ledger.outcomes[AccountOutcome.EXCLUDED],
         not_active=ledger.outcomes[AccountOutcome.NOT_ACTIVE],
     )
+    exceptions, unknown = count_open(inputs.frameworks, totals)
+    unknown += sum(total.unknown for total in checks if total.check in EVIDENCE_CHECKS)
+    previous = inputs.previous.run if inputs.previous else None
+    accepted = judges.acceptances.totals()
+    gap = describe_gap(previous, scan.started)
     return Summary(
         run_id=inputs.run_id,
         period=terms.period,
@@ -227,32 +457,73 @@ def _summarise(inputs: _Inputs, tally: Tally, ledger: Ledger) -> Summary:
         ),
         accounts=accounts,
         reasons=dict(sorted(ledger.reasons.items())),
-        users=tally.users(),
-        checks=totals,
-        findings=len(ledger.findings),
-        findings_by_verdict=_count_by(ledger.findings, "verdict"),
-        findings_by_confirmation=_count_by(ledger.findings, "confirmation"),
+        users=judges.tally.users(),
+        checks=checks,
+        findings=ledger.findings,
+        findings_by_verdict=dict(sorted(ledger.verdicts.items())),
+        findings_by_confirmation=dict(sorted(ledger.confirmations.items())),
         frameworks=tuple(framework.ref for framework in inputs.frameworks),
-        exit_status=decide_exit_status(totals, accounts, interrupted=scan.interrupted),
+        exit_status=decide_exit_status(
+            accounts, exceptions=exceptions, unknown=unknown, interrupted=scan.interrupted
+        ),
+        accepted=ledger.accepted,
+        stale=ledger.stale,
+        max_report_age_hours=terms.max_report_age_hours,
+        scopes=covered,
+        acceptances=accepted,
+        acceptances_sha256=inputs.acceptances.sha256 if inputs.acceptances else None,
+        previous=previous,
+        changes=dict(sorted(judges.history.changes.items())) if previous else {},
+        trend=extend_trend(
+            inputs.earlier.trend if inputs.earlier else (), _mark(inputs, judges, accounts)
+        ),
+        warnings=(
+            *inputs.notes.warnings,
+            *([gap] if gap else []),
+            *(f"acceptance {entry.id}: {text}" for entry in accepted for text in entry.warnings),
+        ),
+        judged=inputs.notes.judged,
+        parent=parent,
+    )
+
+
+def _mark(inputs: _Inputs, judges: _Judges, accounts: AccountTotals) -> TrendPoint:
+    """
+    Return this run's own point of the trend.
+    """
+    users = judges.tally.users()
+    confirmed = next(
+        (total for total in judges.tally.checks() if total.check == CONFIRMED_CHECK), None
+    )
+    return TrendPoint(
+        period=inputs.terms.period,
+        run_id=inputs.run_id,
+        started=inputs.scan.started,
+        listed=accounts.listed,
+        collected=accounts.collected,
+        users=users.users,
+        console=users.console,
+        without_mfa=users.console_without_mfa,
+        exceptions=confirmed.failed - confirmed.accepted if confirmed else 0,
+        accepted=confirmed.accepted if confirmed else 0,
     )
 
 
 def decide_exit_status(
-    totals: Sequence[CheckTotals], accounts: AccountTotals, *, interrupted: bool
+    accounts: AccountTotals, *, exceptions: int, unknown: int, interrupted: bool
 ) -> int:
     """
     Return the exit status of a scan: 5 interrupted, 3 incomplete or unknown, 1 exceptions, else 0.
 
-    A scan that read no account at all (all those selected are closed, say) has shown nothing: 3.
+    `exceptions` and `unknown` count what is open within the frameworks' scopes. A scan that read no account
+    at all (all those selected are closed, say) has shown nothing: 3.
     """
     if interrupted:
         return 5
-    if accounts.not_collected or not accounts.collected:
+    if accounts.not_collected or not accounts.collected or unknown:
         return 3
-    if any(total.unknown for total in totals):
-        return 3
-    return 1 if any(total.failed for total in totals) else 0
+    return 1 if exceptions else 0
 
 
-def _count_by(findings: Sequence[Mapping[str, Any]], column: str) -> dict[str, int]:
-    return dict(sorted(Counter(str(row[column]) for row in findings).items()))
+def _count_values(column: pd.Series) -> dict[str, int]:
+    return {str(value): int(number) for value, number in column.value_counts().items() if number}

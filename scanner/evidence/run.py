@@ -5,18 +5,36 @@ Nothing here needs AWS or the network. The folder is read, never changed.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
+from scanner.acceptances import Acceptance, read_acceptances
 from scanner.errors import EvidenceError
 from scanner.evidence.store import read_file
 from scanner.evidence.tables import read_batches, read_table
 from scanner.frameworks import Framework, read_framework
 from scanner.model import Summary
 from scanner.records import decode
+
+SETTINGS_JSON = "settings.json"
+_CATALOGS = "frameworks/"
+
+
+def name_catalogs(frameworks: Iterable[Framework]) -> dict[str, bytes]:
+    """
+    Return the catalogs' exact bytes by their names under `inputs/`.
+    """
+    return {f"{_CATALOGS}{framework.id}.yaml": framework.source for framework in frameworks}
+
+
+def is_catalog(name: str) -> bool:
+    """
+    Tell whether a name under `inputs/` is that of a catalog.
+    """
+    return name.startswith(_CATALOGS)
 
 
 class StoredRun:
@@ -55,6 +73,30 @@ class StoredRun:
         folder = self.folder / "inputs" / "frameworks"
         names = [f"{ref.id}.yaml" for ref in self.summary.frameworks]
         return tuple(read_framework(read_file(folder / name), name) for name in names)
+
+    def read_inputs(self) -> dict[str, bytes]:
+        """
+        Return the bytes of everything under `inputs/`, by name.
+        """
+        folder = self.folder / "inputs"
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): read_file(path) for path in files}
+
+    @cached_property
+    def acceptances(self) -> tuple[Acceptance, ...]:
+        """
+        The accepted risks the run was judged with, from the bytes kept with it.
+        """
+        path = self.folder / "inputs" / "acceptances.yaml"
+        if not path.exists():
+            return ()
+        return read_acceptances(read_file(path), path.name).acceptances
+
+    def history(self) -> pd.DataFrame:
+        """
+        Return the history table, sorted by account id, ARN and check. Columns: `scanner.history.COLUMNS`.
+        """
+        return read_table(self.folder / "tables" / "history.parquet")
 
     def accounts(self) -> pd.DataFrame:
         """

@@ -5,13 +5,13 @@ The manifest covers raw answers, inputs, tables and the summary. Documents are d
 the manifest's hash, and are listed in `documents.json`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from scanner.errors import EvidenceError
-from scanner.evidence.store import PARTIAL, Store, hash_file, read_file
+from scanner.evidence.store import PARTIAL, Store, hash_file, read_file, write_file
 from scanner.model import Summary
 from scanner.records import decode, encode
 
@@ -29,8 +29,8 @@ def seal(store: Store, summary: Summary) -> None:
 
     `SHA256SUMS` is for `sha256sum -c` in the run folder and covers the manifest too.
     """
-    files = _list_files(store.folder, [*_COVERED, "summary.json"])
-    manifest = {
+    files = list_files(store.folder, [*_COVERED, "summary.json"])
+    facts = {
         "format": 1,
         "run_id": summary.run_id,
         "organization_id": summary.organization_id,
@@ -52,12 +52,8 @@ def seal(store: Store, summary: Summary) -> None:
         "finished": _moment(summary.window.finished),
         "oldest_report": _moment(summary.window.oldest_report),
         "newest_report": _moment(summary.window.newest_report),
-        "files": [asdict(entry) for entry in files],
     }
-    store.write(MANIFEST, encode(manifest))
-    lines = [f"{entry.sha256}  {entry.path}" for entry in files]
-    lines.append(f"{hash_file(store.folder / MANIFEST)}  {MANIFEST}")
-    store.write(CHECKSUMS, ("\n".join(lines) + "\n").encode())
+    write_manifest(store.folder, facts, files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +93,11 @@ def list_documents(folder: Path, documents: Iterable[Path]) -> DocumentList:
     )
 
 
-def check_seal(folder: Path) -> None:
+def check_seal(folder: Path, *, with_raw: bool = False) -> None:
     """
     Raise `EvidenceError` unless what documents are drawn from is what the manifest lists.
 
-    It covers inputs, tables and the summary, and holds the manifest against `SHA256SUMS` and
+    It covers inputs, tables and the summary, `with_raw` the raw answers too, and holds the manifest against `SHA256SUMS` and
     `documents.json`. It is no proof against somebody who rewrote all three.
     """
     sealed = hash_file(folder / MANIFEST)
@@ -112,13 +108,34 @@ def check_seal(folder: Path) -> None:
         listed = decode(DocumentList, read_file(folder / DOCUMENTS), str(folder / DOCUMENTS))
         if listed.manifest_sha256 != sealed:
             raise EvidenceError(f"{folder}: {MANIFEST} is not the one that {DOCUMENTS} names")
+    for path, sha256 in list_sealed(folder).items():
+        if (with_raw or path.startswith(_DRAWN_FROM)) and hash_file(folder / path) != sha256:
+            raise EvidenceError(f"{folder / path}: is not the file that was sealed")
+
+
+def list_sealed(folder: Path) -> dict[str, str]:
+    """
+    Return the SHA-256 of each file that the manifest lists, by its path relative to the run folder.
+    """
     manifest = decode(_Manifest, read_file(folder / MANIFEST), str(folder / MANIFEST))
-    for entry in manifest.files:
-        if entry.path.startswith(_DRAWN_FROM) and hash_file(folder / entry.path) != entry.sha256:
-            raise EvidenceError(f"{folder / entry.path}: is not the file that was sealed")
+    return {entry.path: entry.sha256 for entry in manifest.files}
 
 
-def _list_files(folder: Path, names: Iterable[str]) -> list[FileEntry]:
+def write_manifest(folder: Path, facts: Mapping[str, object], files: Sequence[FileEntry]) -> None:
+    """
+    Write a manifest that says `facts` and lists `files`, and `SHA256SUMS` beside it.
+    """
+    content = {**facts, "files": [asdict(entry) for entry in files]}
+    write_file(folder / MANIFEST, encode(content))
+    lines = [f"{entry.sha256}  {entry.path}" for entry in files]
+    lines.append(f"{hash_file(folder / MANIFEST)}  {MANIFEST}")
+    write_file(folder / CHECKSUMS, ("\n".join(lines) + "\n").encode())
+
+
+def list_files(folder: Path, names: Iterable[str]) -> list[FileEntry]:
+    """
+    Return the files of these names in a folder, and all those in the folders of these names, by path.
+    """
     found = [
         path
         for name in names

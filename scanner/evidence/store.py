@@ -95,6 +95,13 @@ def hash_file(path: Path) -> str:
         raise EvidenceError(f"{path}: cannot be read: {exc.strerror}") from exc
 
 
+def hash_bytes(content: bytes) -> str:
+    """
+    Return the SHA-256 of bytes, in hex.
+    """
+    return hashlib.sha256(content).hexdigest()
+
+
 def make_run_folder(parent: Path, started: datetime) -> Path:
     """
     Make and return a new folder named by a moment, such as `20261124T101500Z`, with `-2` if it is taken.

@@ -1,5 +1,5 @@
 """
-The four tables of a run, as Parquet files: accounts, users, findings, controls.
+The tables of a run, as Parquet files: accounts, users, findings, controls, and their history.
 
 Each table is sorted, so it does not depend on the order in which accounts finished: accounts by id,
 users and findings by account id and ARN, controls by framework and control. Columns are text unless
@@ -9,17 +9,23 @@ said; a missing value is null, never an empty string.
                generated_time (timestamp[ms, UTC])  report_age_seconds (int64: the report's age when it
                was fetched)  report_sha256  users (int64: IAM users in the report, root not counted)
                iam_users (int64: IAM's own count, from GetAccountSummary)
+               users_added users_gone (int64: users made, or deleted, since the report, from ListUsers; null
+               where it was not asked)  population (in words, how report and count compare)
+               then one verdict column for each check about accounts
     users      account_id user arn is_root (bool), the report's other 20 columns typed as
                `scanner.credentials` documents, generated_time, sentinels, uninterpretable,
                other_columns, then one verdict column for each check and set of parameters in use
     findings   finding_id account_id account_name ou_path user arn check severity verdict observation
-               controls confirmation confirmation_note acceptance owner state first_seen (timestamp)
-               last_seen (timestamp) days_open (int64)
-               One row for each user or root and check whose verdict is fail, needs-review or unknown.
-               acceptance, state, first_seen, last_seen and days_open are null until a run is compared
-               with an earlier one
+               controls confirmation confirmation_note acceptance acceptance_note owner state
+               first_seen (timestamp) last_seen (timestamp) days_open (int64)
+               One row for each user, root user or account and check whose verdict is fail, needs-review or
+               unknown. `user` is null where the finding is about an account
     controls   framework version control_id title relation verdict evaluated failed unknown
                not_tested (accounts) accepted: the last five int64
+    history    finding_id account_id account_name user arn check severity verdict state first_seen
+               opened last_seen closed (the last four timestamps)
+               Every finding of this run and of the runs before it, and every account that joined or left
+               since the previous run (without finding_id). See `scanner.history`
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,8 +44,10 @@ from scanner.evidence.store import create_file
 _TIME = pa.timestamp("ms", tz="UTC")
 _TEXT = pa.string()
 _COUNT = pa.int64()
-
-_NOTE_COLUMNS = ("sentinels", "uninterpretable", "other_columns")
+_WORD = pa.dictionary(pa.int32(), pa.string())
+"""
+Text of few distinct values. In the file it is plain text: Parquet keeps such columns as codes by itself.
+"""
 
 
 def _schema(columns: str, **types: pa.DataType) -> pa.Schema:
@@ -48,15 +56,19 @@ def _schema(columns: str, **types: pa.DataType) -> pa.Schema:
 
 ACCOUNTS = _schema(
     "account_id name email state ou_ids ou_path outcome reason_code reason generated_time "
-    "report_age_seconds report_sha256 users iam_users",
+    "report_age_seconds report_sha256 users iam_users users_added users_gone population",
     generated_time=_TIME,
     report_age_seconds=_COUNT,
     users=_COUNT,
     iam_users=_COUNT,
+    users_added=_COUNT,
+    users_gone=_COUNT,
 )
 FINDINGS = _schema(
     "finding_id account_id account_name ou_path user arn check severity verdict observation controls "
-    "confirmation confirmation_note acceptance owner state first_seen last_seen days_open",
+    "confirmation confirmation_note acceptance acceptance_note owner state first_seen last_seen days_open",
+    **dict.fromkeys(("account_name", "ou_path", "check", "severity", "verdict"), _WORD),
+    **dict.fromkeys(("controls", "confirmation", "state"), _WORD),
     first_seen=_TIME,
     last_seen=_TIME,
     days_open=_COUNT,
@@ -70,6 +82,20 @@ CONTROLS = _schema(
     accepted=_COUNT,
 )
 
+HISTORY = _schema(
+    "finding_id account_id account_name user arn check severity verdict state first_seen opened "
+    "last_seen closed",
+    **dict.fromkeys(("account_name", "check", "severity", "verdict", "state"), _WORD),
+    **dict.fromkeys(("first_seen", "opened", "last_seen", "closed"), _TIME),
+)
+
+
+def accounts_schema(checks: Sequence[str]) -> pa.Schema:
+    """
+    Return the schema of the accounts table with one verdict column for each check named.
+    """
+    return pa.schema([*ACCOUNTS, *((name, _WORD) for name in checks)])
+
 
 def users_schema(checks: Sequence[str]) -> pa.Schema:
     """
@@ -79,7 +105,8 @@ def users_schema(checks: Sequence[str]) -> pa.Schema:
     fields = [("account_id", _TEXT), ("user", _TEXT), ("arn", _TEXT), ("is_root", pa.bool_())]
     fields += [(name, types.get(name, _TEXT)) for name in REPORT_COLUMNS[2:]]
     fields += [("generated_time", _TIME)]
-    fields += [(name, _TEXT) for name in (*_NOTE_COLUMNS, *checks)]
+    fields += [(name, _WORD) for name in ("sentinels", "uninterpretable")]
+    fields += [("other_columns", _TEXT), *((name, _WORD) for name in checks)]
     return pa.schema(fields)
 
 
@@ -96,11 +123,8 @@ class TableWriter:
         """
         Append the frame's rows. Every column of the schema must be in it; others are left out.
         """
-        plain = frame[self._schema.names].astype(
-            {name: "str" for name in self._schema.names if frame[name].dtype == "category"}
-        )
         self._writer.write_table(
-            pa.Table.from_pandas(plain, schema=self._schema, preserve_index=False)
+            pa.Table.from_pandas(frame, schema=self._schema, preserve_index=False)
         )
 
 
@@ -111,7 +135,10 @@ def open_table(path: Path, schema: pa.Schema) -> Iterator[TableWriter]:
 
     Raises `EvidenceError` when the disk refuses, naming the file.
     """
-    with create_file(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    with (
+        create_file(path) as file,
+        pq.ParquetWriter(file, schema, compression="zstd", store_schema=False) as writer,
+    ):
         yield TableWriter(writer, schema)
 
 
@@ -127,8 +154,10 @@ def build_frame(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pd.Data
     """
     Make a frame with the schema's columns and dtypes from rows.
     """
-    table = pa.Table.from_pylist(list(rows), schema=schema)
-    return _to_frame(table)
+    plain = pa.schema(
+        [(field.name, _TEXT if field.type == _WORD else field.type) for field in schema]
+    )
+    return _to_frame(pa.Table.from_pylist(list(rows), schema=plain))
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -1,0 +1,292 @@
+"""
+This run against an earlier one: what is new, still open, fixed, and what nobody could look at. Pure.
+
+A finding that is gone is fixed only when its account was read and its check was made: an account that was
+not scanned this time fixes nothing. What is known of earlier runs is one table, the history, which every
+run takes from the one before it and carries on; so a finding that comes back is known to have been there.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+from scanner.model import AccountId, AccountOutcome, PreviousRun, TrendPoint
+
+QUARTER = timedelta(days=92)
+"""
+The longest that a quarter lasts (PCI DSS: 90 to 92 days). A longer gap between two runs is said.
+"""
+
+PERIODS = 8
+"""
+How many periods a trend shows: two years of quarters.
+"""
+
+COLUMNS = (
+    "finding_id",
+    "account_id",
+    "account_name",
+    "user",
+    "arn",
+    "check",
+    "severity",
+    "verdict",
+    "state",
+    "first_seen",
+    "opened",
+    "last_seen",
+    "closed",
+)
+"""
+The history table: one row for each finding ever seen, and for each account that joined or left just now.
+
+`first_seen` is the run that saw a finding first, `opened` the one that saw it first since it was last
+closed, `last_seen` the last that saw it, `closed` the one that found it fixed. All are the moments at which
+those runs began. `verdict` and `severity` are those of the last run that saw it.
+"""
+
+_TIMES = ("first_seen", "opened", "last_seen", "closed")
+_TEXT_DTYPES = dict.fromkeys((name for name in COLUMNS if name not in _TIMES), "str")
+_TIME_DTYPE = pd.DatetimeTZDtype(unit="ms", tz="UTC")
+
+
+class State(StrEnum):
+    """
+    What became of a finding or an account since the previous run.
+    """
+
+    NEW = "new"
+    STILL_OPEN = "still-open"
+    REOPENED = "reopened"
+    FIXED = "fixed"
+    NOT_SCANNED = "not-scanned"
+    ACCOUNT_JOINED = "account-joined"
+    ACCOUNT_LEFT = "account-left"
+
+
+_CODES = {state: code for code, state in enumerate(State)}
+_STATE_DTYPE = pd.CategoricalDtype([str(state) for state in State])
+
+
+@dataclass(frozen=True)
+class Previous:
+    """
+    What is taken from the previous run: who it was, its history table, and the accounts it listed.
+
+    `findings` has the columns `COLUMNS`, sorted by account id; rows about accounts are left out.
+    """
+
+    run: PreviousRun
+    findings: pd.DataFrame
+    accounts: frozenset[AccountId]
+
+
+class History:
+    """
+    Carries the history on, account by account in order of id. `now` is the moment this run began.
+
+    `checks` are the columns of the checks made this time.
+    """
+
+    def __init__(self, previous: Previous | None, now: datetime, checks: Collection[str]) -> None:
+        self._previous = previous
+        self._now = pd.Timestamp(now).as_unit("ms")
+        self._checks = sorted(checks)
+        self._known = _sort(previous.findings) if previous else _sort(make_history([]))
+        self._accounts = self._known["account_id"].to_numpy(dtype=object)
+        self._listed: set[str] = set()
+        self.changes: dict[str, int] = {}
+
+    def advance(
+        self, findings: pd.DataFrame, accounts: pd.DataFrame
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """
+        Say of one batch of findings what became of each, and return the batch's part of the history.
+
+        The findings (columns of `scanner.judge.list_findings`) gain state, first_seen, last_seen (UTC) and
+        days_open (Int64, whole days since it was opened). `accounts` holds every account of the batch, read
+        or not: account_id, name, outcome; no account comes twice.
+        """
+        names = list(accounts["account_id"])
+        self._listed.update(names)
+        known = self._take_known(names)
+        place = _find_places(known["finding_id"], findings["finding_id"])
+        annotated = self._annotate(findings, known, place)
+        present = np.zeros(len(known), dtype="bool")
+        present[place[place >= 0]] = True
+        closed = self._close(known[~present], accounts)
+        joined = self._find_joined(accounts)
+        rows = _combine([annotated[list(COLUMNS)], closed, joined])
+        self._count(rows)
+        extra = ["opened", "closed"]
+        return annotated.drop(columns=extra), rows
+
+    def finish(self) -> pd.DataFrame:
+        """
+        Return the rest of the history: findings in accounts that left, and those accounts themselves.
+        """
+        if self._previous is None:
+            return make_history([])
+        left = self._known[~self._known["account_id"].isin(self._listed)]
+        gone = left.assign(
+            state=np.where(left["closed"].notna(), left["state"], State.ACCOUNT_LEFT)
+        )
+        accounts = [
+            {"account_id": account, "state": str(State.ACCOUNT_LEFT)}
+            for account in sorted(self._previous.accounts - self._listed)
+        ]
+        rows = _combine([gone, make_history(accounts)])
+        self._count(rows)
+        return rows
+
+    def _take_known(self, accounts: Sequence[str]) -> pd.DataFrame:
+        """
+        Return what is known of the findings of some accounts, which follow each other in order of id.
+        """
+        if not accounts or not len(self._known):
+            return self._known.iloc[:0]
+        first = np.searchsorted(self._accounts, min(accounts), side="left")
+        last = np.searchsorted(self._accounts, max(accounts), side="right")
+        part = self._known.iloc[first:last]
+        return part[part["account_id"].isin(accounts)].reset_index(drop=True)
+
+    def _annotate(
+        self, findings: pd.DataFrame, known: pd.DataFrame, place: np.ndarray
+    ) -> pd.DataFrame:
+        """
+        Say what became of each finding; `place` is where it stands among the known ones, or -1.
+        """
+        seen = place >= 0
+        was_closed = np.zeros(len(findings), dtype="bool")
+        was_closed[seen] = known["closed"].notna().to_numpy()[place[seen]]
+        states = np.where(~seen, _CODES[State.NEW], _CODES[State.STILL_OPEN])
+        states[was_closed] = _CODES[State.REOPENED]
+        first, opened = (_fill(len(findings), self._now) for _ in range(2))
+        if seen.any():
+            first[seen] = _milliseconds(known["first_seen"])[place[seen]]
+            still = seen & ~was_closed
+            opened[still] = _milliseconds(known["opened"])[place[still]]
+        now = _fill(len(findings), self._now)
+        return findings.assign(
+            state=pd.Series(pd.Categorical.from_codes(states, dtype=_STATE_DTYPE)),
+            first_seen=_moments(first),
+            opened=_moments(opened),
+            last_seen=_moments(now),
+            closed=pd.Series(pd.NaT, index=findings.index, dtype=_TIME_DTYPE),
+            days_open=pd.Series((now - opened) // (24 * 60 * 60 * 1000), dtype="Int64"),
+        )
+
+    def _close(self, gone: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
+        """
+        Say of findings known before that are not there now: fixed, or not looked at.
+        """
+        read = accounts.loc[accounts["outcome"] == str(AccountOutcome.COLLECTED), "account_id"]
+        looked = gone["account_id"].isin(read) & gone["check"].isin(self._checks)
+        before = gone["closed"].notna()
+        state = np.where(before | looked, State.FIXED, State.NOT_SCANNED)
+        closed = gone["closed"].mask(looked & ~before, self._now)
+        return gone.assign(state=pd.Series(state, index=gone.index, dtype="str"), closed=closed)
+
+    def _find_joined(self, accounts: pd.DataFrame) -> pd.DataFrame:
+        if self._previous is None:
+            return make_history([])
+        joined = accounts[~accounts["account_id"].isin(self._previous.accounts)]
+        return make_history(
+            [
+                {
+                    "account_id": account,
+                    "account_name": name,
+                    "state": str(State.ACCOUNT_JOINED),
+                }
+                for account, name in zip(joined["account_id"], joined["name"], strict=True)
+            ]
+        )
+
+    def _count(self, rows: pd.DataFrame) -> None:
+        changed = rows[is_change(rows, self._now)]
+        about = changed["finding_id"].notna()
+        for state, number in changed.loc[about, "state"].value_counts().items():
+            if number:
+                self.changes[str(state)] = self.changes.get(str(state), 0) + int(number)
+        for state in (State.ACCOUNT_JOINED, State.ACCOUNT_LEFT):
+            number = int((~about & (changed["state"] == str(state))).sum())
+            key = f"accounts-{'joined' if state is State.ACCOUNT_JOINED else 'left'}"
+            if number:
+                self.changes[key] = self.changes.get(key, 0) + number
+
+
+def _find_places(known: pd.Series, wanted: pd.Series) -> np.ndarray:
+    """
+    Return where each wanted id stands among the known ones, or -1.
+    """
+    if not len(known):
+        return np.full(len(wanted), -1)
+    return np.asarray(pd.Index(known).get_indexer(pd.Index(wanted)))
+
+
+def is_change(rows: pd.DataFrame, now: datetime) -> pd.Series:
+    """
+    Return a bool mask of a history's rows that are about this run: all but what was fixed before it.
+    """
+    return rows["closed"].isna() | (rows["closed"] == pd.Timestamp(now))
+
+
+def make_history(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
+    """
+    Make a history table from rows, absent columns being missing.
+    """
+    frame = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    return frame.astype(_TEXT_DTYPES).astype(dict.fromkeys(_TIMES, _TIME_DTYPE))
+
+
+def extend_trend(trend: Sequence[TrendPoint], point: TrendPoint) -> tuple[TrendPoint, ...]:
+    """
+    Return a trend with this run's figures last, one point for each period, the newest eight.
+    """
+    others = [earlier for earlier in trend if earlier.period != point.period]
+    return (*others, point)[-PERIODS:]
+
+
+def describe_gap(previous: PreviousRun | None, now: datetime) -> str | None:
+    """
+    Say that more than a quarter lies between two runs, or return None.
+    """
+    if previous is None or now - previous.started <= QUARTER:
+        return None
+    days = (now - previous.started).days
+    return (
+        f"{days} days lie between this run and the previous one ({previous.run_id}), more than the "
+        f"{QUARTER.days} days of a quarter: a quarterly review has a gap here"
+    )
+
+
+def _sort(findings: pd.DataFrame) -> pd.DataFrame:
+    kept = findings[findings["finding_id"].notna()]
+    return kept.sort_values(["account_id", "arn", "check"], ignore_index=True)
+
+
+def _combine(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    filled = [part for part in parts if len(part)]
+    if not filled:
+        return make_history([])
+    if len(filled) == 1:
+        return filled[0][list(COLUMNS)]  # each part comes sorted
+    # One kind of text in every part, whatever each was made from, so that pandas has nothing to guess.
+    joined = pd.concat([part.astype(_TEXT_DTYPES) for part in filled], ignore_index=True)
+    return joined.sort_values(["account_id", "arn", "check"], ignore_index=True)[list(COLUMNS)]
+
+
+def _milliseconds(column: pd.Series) -> np.ndarray:
+    return pd.DatetimeIndex(column).as_unit("ms").asi8
+
+
+def _fill(rows: int, moment: pd.Timestamp) -> np.ndarray:
+    return np.full(rows, round(moment.timestamp() * 1000), dtype="int64")
+
+
+def _moments(values: np.ndarray) -> pd.Series:
+    return pd.Series(pd.DatetimeIndex(values.view("M8[ms]"), tz="UTC"))

@@ -1,0 +1,98 @@
+"""
+What the commands print, line by line. Pure: printing is the commands' own.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from scanner.frameworks import Control, Framework
+from scanner.model import CheckTotals, Confirmation, Summary
+
+
+def describe_run(summary: Summary, documents: Sequence[Path]) -> Iterator[str]:
+    """
+    Yield what a run found: coverage, users, exceptions, changes, what is missing, and its documents.
+    """
+    accounts, users = summary.accounts, summary.users
+    yield f"organization {summary.organization_id}, period {summary.period}"
+    yield (
+        f"accounts: {accounts.listed} listed = {accounts.collected} collected + "
+        f"{accounts.not_collected} not collected + {accounts.excluded} excluded + "
+        f"{accounts.not_active} not active"
+    )
+    yield (
+        f"users: {users.users} read, {users.console} with a console password, "
+        f"{users.console_without_mfa} of them without MFA"
+    )
+    fixed = summary.findings_by_confirmation.get(Confirmation.FIXED_SINCE_REPORT, 0)
+    if fixed:
+        yield f"       {fixed} got MFA since their account's report was made"
+    for total in summary.checks:
+        yield from _describe_check(total)
+    yield from _describe_state(summary)
+    for path in documents:
+        yield f"document: {path}"
+
+
+def _describe_check(total: CheckTotals) -> Iterator[str]:
+    """
+    Yield one line for a check that found something, and none for one that did not.
+    """
+    found = [
+        _count(total.failed, "exception") + " noted" if total.failed else "",
+        f"{total.needs_review} to review" if total.needs_review else "",
+        f"{total.accepted} of them accepted" if total.accepted else "",
+        f"{total.unknown} unable to determine" if total.unknown else "",
+    ]
+    if any(found):
+        yield f"check {total.check}: {', '.join(filter(None, found))}"
+
+
+def _describe_state(summary: Summary) -> Iterator[str]:
+    """
+    Yield what changed, what is missing, and what somebody must look at.
+    """
+    if summary.previous:
+        changes = ", ".join(f"{number} {state}" for state, number in summary.changes.items())
+        yield f"since run {summary.previous.run_id}: {changes or 'nothing changed'}"
+    if summary.interrupted:
+        yield "INCOMPLETE: the scan was stopped; accounts that were not read say so"
+    elif not summary.accounts.collected:
+        yield "INCOMPLETE: no account was read, so nothing is shown about any user"
+    elif not summary.is_complete:
+        missed = _count(summary.accounts.not_collected, "account")
+        reasons = ", ".join(f"{count} {code}" for code, count in summary.reasons.items())
+        yield f"INCOMPLETE: {missed} could not be read ({reasons})"
+    for warning in summary.warnings:
+        yield f"warning: {warning}"
+
+
+def describe_framework(framework: Framework) -> Iterator[str]:
+    """
+    Yield a framework's controls, what bears on each with its thresholds, and what nothing bears on.
+    """
+    yield f"{framework.name} {framework.version} ({framework.id}), SHA-256 {framework.sha256}"
+    yield framework.status
+    for control in framework.controls:
+        yield from _describe_control(control)
+    for gap in framework.not_evidenced:
+        yield ""
+        yield f"not evidenced: {', '.join(gap.ids)}: {gap.because}"
+
+
+def _describe_control(control: Control) -> Iterator[str]:
+    relation = control.relation if control.checks else "not tested"
+    yield ""
+    yield f"{control.id}  {control.title}  [{relation}]"
+    yield f"  {control.requirement}"
+    for edition, ids in control.crosswalk.items():
+        yield f"  edition {edition}: {', '.join(ids)}"
+    for mapped in control.checks:
+        yield f"  {mapped.relation}: {mapped.bound.name}: {mapped.because}"
+        yield f"    exception: {mapped.bound.condition}"
+    if control.not_tested:
+        yield f"  not tested: {control.not_tested}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
