@@ -11,17 +11,20 @@ The table has one row for each root and IAM user, and these columns:
     user, arn        str       as AWS wrote them
     is_root          bool
     generated_time   datetime64[ms, UTC]   the report's own; checks measure ages against it
+    password_present, managed_centrally          boolean   facts of the account, see `AccountFacts`
+    is_management, is_stale                      bool      facts of the account
     *_active, *_enabled                          boolean (True, False, or <NA>)
     *_time, *_date, *_last_used, *_changed, *_rotated, *_rotation   datetime64[ms, UTC] or NaT
     *_region, *_service                          str, or missing for `N/A`
-    sentinels        str       AWS's own words where a value is missing and they are not `N/A`:
+    sentinels        category of str   AWS's own words where a value is missing and they are not `N/A`:
                                `password_last_used=no_information; ...`, else missing
-    uninterpretable  str       names of the columns whose value is none AWS documents, joined by
+    uninterpretable  category of str   names of the columns whose value is none AWS documents, joined by
                                `; `, else missing
     other_columns    str       columns this version does not know, as JSON, else missing
 
 So a missing boolean or time is one of: `N/A` (named nowhere), another sentinel (named in
-`sentinels`), or not interpretable (named in `uninterpretable`).
+`sentinels`), or not interpretable (named in `uninterpretable`). A time that lies more than a day after
+the report's own is not interpretable either, but for `password_next_rotation`, which may.
 
 Facts: IAM user guide, "Getting credential reports"; a live capture of September 2026 (22 columns,
 lower-case booleans, `Z` times, LF, no final newline). Older reports write `+00:00` and the guide
@@ -32,12 +35,16 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 
 from scanner.errors import ReportError
 from scanner.model import ROOT_USER, AccountId, show
@@ -105,11 +112,44 @@ MAX_REPORT_BYTES = 16 * 1024 * 1024
 Three times the largest report that AWS's limits allow (5,000 users of about 1 kB each).
 """
 
+NEXT_ROTATION = "password_next_rotation"
+
+AHEAD = timedelta(days=1)
+"""
+How far after its report a time in it may lie. Last uses arrive late and reports take a while; what lies
+further ahead is no time that anything happened.
+"""
+
+SEPARATOR = "\x1f"
+"""
+The unit separator, which no report holds: one that does is refused.
+"""
+
 _SENTINELS = frozenset({NOT_APPLICABLE, NO_INFORMATION, NOT_SUPPORTED})
 _BOOLEANS = {"true": True, "false": False}
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|\+00:00)", re.ASCII)
+_YEAR = r"(?:\d{3}[1-9]|\d\d[1-9]\d|\d[1-9]\d\d|[1-9]\d{3})"  # there is no year 0000
+_TIME = rf"^{_YEAR}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|\+00:00)$"
+_CONTROL = re.compile("[\x00\r\x1f]")
 _USER_ARN = re.compile(r"arn:[a-z0-9-]+:iam::(\d{12}):(user/.+|root)", re.ASCII | re.DOTALL)
 TIME_DTYPE = pd.DatetimeTZDtype(unit="ms", tz="UTC")
+_TIME_TYPE = pa.timestamp("ms", tz="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """
+    What is known of an account besides its report, where a check needs it.
+
+    `password_present` is GetAccountSummary's AccountPasswordPresent (does root have a password), and
+    `managed_centrally` whether the organization manages root credentials centrally
+    (ListOrganizationsFeatures): None where AWS did not say. `is_stale` marks a report that was older when
+    fetched than the settings allow: then nothing can be told of its rows.
+    """
+
+    password_present: bool | None = None
+    managed_centrally: bool | None = None
+    is_management: bool = False
+    is_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +157,15 @@ class ReportRows:
     """
     One account's report, its shape checked and its values still text, in `REPORT_COLUMNS` order.
 
-    `others` holds, for each row, the columns this version does not know, as JSON text or None.
+    `lines` holds one text for each row, its values parted by `SEPARATOR`: a list for each row would cost
+    more than all that is done with most of them. `others` holds, for each row, the columns this version
+    does not know, as JSON text or None. `partition` is what all rows' ARNs name, such as `aws`.
     """
 
     account_id: AccountId
     generated_time: datetime
-    rows: Sequence[Sequence[str]]
+    partition: str
+    lines: Sequence[str]
     others: Sequence[str | None]
 
     @property
@@ -130,14 +173,14 @@ class ReportRows:
         """
         How many IAM users the report lists; the root row is not one.
         """
-        return len(self.rows) - 1
+        return len(self.lines) - 1
 
     @property
-    def partition(self) -> str:
+    def rows(self) -> list[list[str]]:
         """
-        The AWS partition that all rows' ARNs name, such as `aws`.
+        The rows as lists of values, root's among them, in the report's order.
         """
-        return self.rows[0][1].split(":", 2)[1]
+        return [line.split(SEPARATOR) for line in self.lines]
 
 
 def parse_report(content: bytes, account_id: AccountId, generated_time: datetime) -> ReportRows:
@@ -149,64 +192,73 @@ def parse_report(content: bytes, account_id: AccountId, generated_time: datetime
     twice. What it cannot show is a report cut off exactly between two lines: `IAM` knows how many
     users there are, and `scanner.evidence.replay` compares.
     """
-    lines = list(_split_lines(content))
-    header = _parse_header(lines[0][1])
-    order = [header.index(name) for name in REPORT_COLUMNS]
-    known = set(REPORT_COLUMNS)
-    extra = [index for index, name in enumerate(header) if name not in known]
-    rows: list[list[str]] = []
+    lines = _split_lines(content)
+    header = _parse_header(lines[0])
+    layout = _Layout(header)
+    rows: list[str] = []
     others: list[str | None] = []
     seen: set[str] = set()
-    for number, line in lines[1:]:
-        fields = _parse_line(line, number, header)
-        row = [fields[index] for index in order]
-        _check_identity(row[0], row[1], account_id, number)
+    partitions: set[str] = set()
+    for number, line in enumerate(lines[1:], start=2):
+        row, other = layout.read(line, number)
+        user, arn, _ = row.split(SEPARATOR, 2)
+        partitions.add(_check_identity(user, arn, account_id, number))
         # User names are unique in an account without regard to case (IAM quotas page).
-        if row[0].casefold() in seen:
+        folded = user.casefold()
+        if folded in seen:
             raise ReportError("the user appears a second time", line=number, column="user")
-        seen.add(row[0].casefold())
+        seen.add(folded)
         rows.append(row)
-        others.append(_describe_others(header, fields, extra) if extra else None)
-    if len({row[1].split(":", 2)[1] for row in rows}) > 1:
+        others.append(other)
+    if len(partitions) > 1:
         raise ReportError("rows of more than one AWS partition", column="arn")
     if ROOT_USER not in seen:
         raise ReportError(f"no {ROOT_USER} row among {len(rows)} rows; the report is not whole")
-    return ReportRows(account_id, generated_time, rows, others)
+    return ReportRows(account_id, generated_time, partitions.pop(), rows, others)
 
 
-def build_table(reports: Iterable[ReportRows]) -> pd.DataFrame:
+def build_table(
+    reports: Iterable[ReportRows], facts: Mapping[AccountId, AccountFacts] | None = None
+) -> pd.DataFrame:
     """
     Type the rows of many reports into one table, sorted by account id and ARN.
 
-    The module's own text lists the columns and their dtypes. It never raises for a value it cannot
-    interpret: the cell is missing and the column is named in `uninterpretable`.
+    `facts` holds what else is known of each account; an account that is missing there has
+    `AccountFacts()`. The module's own text lists the columns and their dtypes. It never raises for a value
+    it cannot interpret: the cell is missing and the column is named in `uninterpretable`.
     """
     reports = list(reports)
-    rows = [row for report in reports for row in report.rows]
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(REPORT_COLUMNS)
-    text = {
-        name: pd.Series(values, dtype="str")
-        for name, values in zip(REPORT_COLUMNS, columns, strict=True)
+    text = _list_columns(reports)
+    repeat = _Repeat(reports)
+    generated = repeat([report.generated_time for report in reports], _TIME_TYPE)
+    sentinels, uninterpretable = _Notes(text.num_rows), _Notes(text.num_rows)
+    typed = {
+        name: _type_column(name, text[name].combine_chunks(), generated, sentinels, uninterpretable)
+        for name in REPORT_COLUMNS[2:]
     }
-    counts = [len(report.rows) for report in reports]
-    table = pd.DataFrame(
+    known = [(facts or {}).get(report.account_id, AccountFacts()) for report in reports]
+    table = pa.table(
         {
-            "account_id": _repeat([str(r.account_id) for r in reports], counts, "str"),
+            "account_id": repeat([str(report.account_id) for report in reports], pa.string()),
             "user": text["user"],
             "arn": text["arn"],
-            "is_root": (text["user"] == ROOT_USER).astype("bool"),
-            "generated_time": _repeat([r.generated_time for r in reports], counts, TIME_DTYPE),
+            "is_root": pc.equal(text["user"], ROOT_USER),
+            "generated_time": generated,
+            **typed,
+            "sentinels": sentinels.as_array().dictionary_encode(),
+            "uninterpretable": uninterpretable.as_array().dictionary_encode(),
+            "other_columns": pa.array(
+                [other for report in reports for other in report.others], pa.string()
+            ),
+            **{
+                name: repeat([getattr(fact, name) for fact in known], pa.bool_())
+                for name in AccountFacts.__slots__
+            },
         }
     )
-    sentinels, uninterpretable = _Notes(len(rows)), _Notes(len(rows))
-    for name in REPORT_COLUMNS[2:]:
-        table[name] = _type_column(name, text[name], sentinels, uninterpretable)
-    table["sentinels"] = sentinels.as_series()
-    table["uninterpretable"] = uninterpretable.as_series()
-    table["other_columns"] = pd.Series(
-        [other for report in reports for other in report.others], dtype="str"
-    )
-    return table.sort_values(["account_id", "arn"], ignore_index=True, kind="stable")
+    order = pc.sort_indices(table, sort_keys=[("account_id", "ascending"), ("arn", "ascending")])
+    frame: pd.DataFrame = table.take(order).to_pandas(types_mapper=_DTYPES.get)
+    return frame.astype(dict.fromkeys(("is_root", "is_management", "is_stale"), "bool"))
 
 
 def is_true(column: pd.Series) -> pd.Series:
@@ -238,15 +290,19 @@ def is_uninterpretable(table: pd.DataFrame, column: str) -> pd.Series:
 
 
 def _mentions(notes: pd.Series, note: str) -> pd.Series:
-    if notes.isna().all():
-        return pd.Series(False, index=notes.index, dtype="bool")  # noqa: FBT003 - the mask's value
-    padded = "; " + notes.fillna("") + "; "
-    return padded.str.contains(f"; {note}; ", regex=False).astype("bool")
-
-
-def _split_lines(content: bytes) -> Iterator[tuple[int, str]]:
     """
-    Yield the numbered lines. A line feed always ends a row, since no IAM name or path can hold one.
+    Return a bool mask of the rows whose notes hold this one. The few distinct notes are read, not the rows.
+    """
+    hits = [note in distinct.split("; ") for distinct in notes.cat.categories]
+    if not any(hits):
+        return pd.Series(np.zeros(len(notes), "bool"), index=notes.index)
+    # The last one answers for rows without notes, whose code is -1.
+    return pd.Series(np.array([*hits, False])[notes.cat.codes.to_numpy()], index=notes.index)
+
+
+def _split_lines(content: bytes) -> list[str]:
+    """
+    Return the lines. A line feed always ends a row, since no IAM name or path can hold one.
     """
     if not content.strip():
         raise ReportError("the report is empty")
@@ -257,11 +313,15 @@ def _split_lines(content: bytes) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError as exc:
         line = content.count(b"\n", 0, exc.start) + 1
         raise ReportError(f"byte {exc.start} is not UTF-8", line=line) from exc
-    text = text.removeprefix("\ufeff").removesuffix("\n")
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").removesuffix("\r").removesuffix("\n")
+    control = _CONTROL.search(text)
+    if control:
+        line = text.count("\n", 0, control.start()) + 1
+        raise ReportError("a control character, which no report holds", line=line)
+    lines = text.split("\n")
     if len(lines) == 1:
         raise ReportError("a header and no rows; even an account without users has a root row")
-    yield from enumerate(lines, start=1)
+    return lines
 
 
 def _parse_header(line: str) -> list[str]:
@@ -282,6 +342,32 @@ def _read_csv_line(line: str, number: int) -> list[str]:
     except csv.Error as exc:
         raise ReportError(f"not a CSV row: {exc}", line=number) from exc
     return parsed[0] if parsed else []
+
+
+class _Layout:
+    """
+    How the lines of one report are read: which value stands where.
+    """
+
+    def __init__(self, header: Sequence[str]) -> None:
+        known = set(REPORT_COLUMNS)
+        self._header = header
+        self._order = [header.index(name) for name in REPORT_COLUMNS]
+        self._extra = [index for index, name in enumerate(header) if name not in known]
+        self._is_usual = list(header) == list(REPORT_COLUMNS)
+
+    def read(self, line: str, number: int) -> tuple[str, str | None]:
+        """
+        Return one row's values, parted by `SEPARATOR`, and its other columns as JSON.
+        """
+        if self._is_usual and '"' not in line:
+            # Without a quotation mark CSV is no more than this, at a tenth of the cost.
+            row = line.replace(",", SEPARATOR)
+            if row.count(SEPARATOR) == len(REPORT_COLUMNS) - 1:
+                return row, None
+        fields = _parse_line(line, number, self._header)
+        other = _describe_others(self._header, fields, self._extra) if self._extra else None
+        return SEPARATOR.join(fields[index] for index in self._order), other
 
 
 def _parse_line(line: str, number: int, header: Sequence[str]) -> list[str]:
@@ -313,7 +399,17 @@ def _recover_line(line: str, header: Sequence[str]) -> list[str] | None:
     return [user, arn, *parts[end:]] if arn.endswith(f"/{user}") else None
 
 
-def _check_identity(user: str, arn: str, account_id: AccountId, number: int) -> None:
+def _check_identity(user: str, arn: str, account_id: AccountId, number: int) -> str:
+    """
+    Hold a row's user against its ARN and the account that was asked for, and return the ARN's partition.
+    """
+    if (
+        arn == f"arn:aws:iam::{account_id}:user/{user}"
+        and user
+        and user[0] != "<"
+        and "/" not in user
+    ):
+        return "aws"  # what nearly every row looks like; the others take the long way to the same answer
     match = _USER_ARN.fullmatch(arn)
     if match is None:
         raise ReportError("not the ARN of a user or of root", line=number, column="arn")
@@ -329,6 +425,7 @@ def _check_identity(user: str, arn: str, account_id: AccountId, number: int) -> 
     posing = not is_root and user.casefold() == ROOT_USER
     if not user or posing or user != (ROOT_USER if is_root else name):
         raise ReportError("the ARN does not end in the row's user", line=number, column="arn")
+    return arn.split(":", 2)[1]
 
 
 def _describe_others(
@@ -337,9 +434,42 @@ def _describe_others(
     return json.dumps({header[index]: fields[index] for index in extra}, ensure_ascii=False)
 
 
-def _repeat(values: Sequence[Any], counts: list[int], dtype: Any) -> pd.Series:  # noqa: ANN401 - pandas' own
-    series: pd.Series = pd.Series(values, dtype=dtype)
-    return series.repeat(counts).reset_index(drop=True)
+_DTYPES = {pa.bool_(): pd.BooleanDtype()}
+
+
+_READ = pa_csv.ReadOptions(column_names=list(REPORT_COLUMNS), use_threads=False)
+_PARSE = pa_csv.ParseOptions(delimiter=SEPARATOR, quote_char=False, escape_char=False)
+_CONVERT = pa_csv.ConvertOptions(
+    column_types=dict.fromkeys(REPORT_COLUMNS, pa.string()), strings_can_be_null=False
+)
+
+
+def _list_columns(reports: Sequence[ReportRows]) -> pa.Table:
+    """
+    Turn the rows of many reports into one text column for each of the report's columns.
+
+    Each line was checked before: it has all the values, and nothing in it can be taken for another row.
+    """
+    lines = "\n".join(line for report in reports for line in report.lines)
+    if not lines:
+        return pa.table({name: pa.array([], pa.string()) for name in REPORT_COLUMNS})
+    table = pa_csv.read_csv(pa.BufferReader(lines.encode()), _READ, _PARSE, _CONVERT)
+    return table.combine_chunks()
+
+
+class _Repeat:
+    """
+    Repeats one value of each report for all of its rows.
+    """
+
+    def __init__(self, reports: Sequence[ReportRows]) -> None:
+        counts = [len(report.lines) for report in reports]
+        self._index = pa.array(
+            [index for index, n in enumerate(counts) for _ in range(n)], pa.int64()
+        )
+
+    def __call__(self, values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+        return pa.array(values, kind).take(self._index)
 
 
 class _Notes:
@@ -351,46 +481,75 @@ class _Notes:
         self._rows = rows
         self._notes: dict[int, str] = {}
 
-    def add(self, mask: pd.Series, note: str) -> None:
-        for index in mask.to_numpy().nonzero()[0].tolist():
+    def add(self, mask: pa.Array, note: str) -> None:
+        for index in pc.indices_nonzero(pc.fill_null(mask, fill_value=False)).to_pylist():
             before = self._notes.get(index)
             self._notes[index] = f"{before}; {note}" if before else note
 
-    def as_series(self) -> pd.Series:
-        notes = pd.Series([None] * self._rows, dtype="str")
-        if self._notes:
-            notes.iloc[list(self._notes)] = list(self._notes.values())
-        return notes
+    def as_array(self) -> pa.Array:
+        if not self._notes:
+            return pa.nulls(self._rows, pa.string())
+        return pa.array([self._notes.get(index) for index in range(self._rows)], pa.string())
 
 
 def _type_column(
-    name: str, text: pd.Series, sentinels: _Notes, uninterpretable: _Notes
-) -> pd.Series:
+    name: str, text: pa.Array, generated: pa.Array, sentinels: _Notes, uninterpretable: _Notes
+) -> pa.Array:
     """
-    Type one column by its few distinct values, and note sentinels and what cannot be interpreted.
+    Type one column by its distinct values, and note sentinels and what cannot be interpreted.
     """
     if name in TEXT_COLUMNS:
-        return text.where(~text.isin([NOT_APPLICABLE, ""]))
-    distinct = text.drop_duplicates()
-    for sentinel in (NO_INFORMATION, NOT_SUPPORTED):
-        if (distinct == sentinel).any():
-            sentinels.add(text == sentinel, f"{name}={sentinel}")
+        named = pc.is_in(text, pa.array([NOT_APPLICABLE, ""]))
+        return pc.if_else(named, pa.scalar(None, pa.string()), text)
+    encoded = text.dictionary_encode()
+    values: list[str] = encoded.dictionary.to_pylist() if name in BOOLEAN_COLUMNS else []
     if name in BOOLEAN_COLUMNS:
-        meanings: dict[str, object] = {v: _BOOLEANS.get(v.lower()) for v in distinct}
-        typed = text.map({v: m for v, m in meanings.items() if m is not None}).astype("boolean")
+        meanings = pa.array([_BOOLEANS.get(value.lower()) for value in values], pa.bool_())
     else:
-        meanings = {v: _parse_time(v) for v in distinct}
-        typed = text.map(meanings).astype(TIME_DTYPE)
-    odd = [v for v, meaning in meanings.items() if meaning is None and v not in _SENTINELS]
-    if odd:
-        uninterpretable.add(text.isin(odd), name)
+        meanings = _parse_times(encoded.dictionary)
+    for sentinel in (NO_INFORMATION, NOT_SUPPORTED):
+        code = pc.index(encoded.dictionary, sentinel).as_py()
+        if code >= 0:
+            sentinels.add(pc.equal(encoded.indices, code), f"{name}={sentinel}")
+    unclear = pc.and_(
+        pc.is_null(meanings), pc.invert(pc.is_in(encoded.dictionary, pa.array(sorted(_SENTINELS))))
+    )
+    if pc.any(unclear).as_py():
+        uninterpretable.add(unclear.take(encoded.indices), name)
+    typed = meanings.take(encoded.indices)
+    if name in TIME_COLUMNS and name != NEXT_ROTATION:
+        return _refuse_future(name, typed, generated, uninterpretable)
     return typed
 
 
-def _parse_time(value: str) -> datetime | None:
-    if not _TIME.fullmatch(value):
-        return None
+def _refuse_future(
+    name: str, times: pa.Array, generated: pa.Array, uninterpretable: _Notes
+) -> pa.Array:
+    """
+    Take out times at which nothing can have happened yet when the report was made.
+    """
+    ahead = pc.greater(times, pc.add(generated, pa.scalar(AHEAD, pa.duration("ms"))))
+    if not pc.any(ahead).as_py():
+        return times
+    uninterpretable.add(ahead, name)
+    return pc.if_else(pc.fill_null(ahead, fill_value=False), pa.scalar(None, _TIME_TYPE), times)
+
+
+def _parse_times(values: pa.Array) -> pa.Array:
+    """
+    Read times as AWS writes them; what is none becomes null.
+    """
+    well_formed = pc.if_else(
+        pc.match_substring_regex(values, _TIME), values, pa.scalar(None, pa.string())
+    )
     try:
-        return datetime.fromisoformat(value)
+        return pc.cast(well_formed, _TIME_TYPE)
+    except pa.ArrowInvalid:  # one of them is no day of the calendar, so each is tried alone
+        return pa.array([_parse_time(value) for value in well_formed.to_pylist()], _TIME_TYPE)
+
+
+def _parse_time(value: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value) if value else None
     except ValueError:
         return None

@@ -5,16 +5,23 @@ One topic is one module; importing this package registers them all. `CHECKS` map
 `Check`. A new check is one function with the `@check` decorator; see CONTRIBUTING.md.
 """
 
-from scanner.checks import mfa, root
+from scanner.checks import certificates, collection, keys, mfa, passwords, root, users
+from scanner.checks.collection import EVIDENCE_CHECKS
 from scanner.checks.registry import CHECKS, BoundCheck, Check, NoParameters, Parameters, Subject
 
 __all__ = [
     "CHECKS",
+    "EVIDENCE_CHECKS",
     "BoundCheck",
     "Check",
     "NoParameters",
     "Parameters",
     "Subject",
+    "certificates",
+    "collection",
+    "keys",
     "mfa",
+    "passwords",
     "root",
+    "users",
 ]

@@ -2,8 +2,8 @@
 What a check is, and the one way in which all of them reach a verdict.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -11,10 +11,17 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from scanner.credentials import is_false, is_true, is_uninterpretable
+from scanner.checks.facts import name_unclear
+from scanner.credentials import is_false, is_true
 from scanner.model import Severity, Verdict
 
 VERDICT_DTYPE = pd.CategoricalDtype([str(verdict) for verdict in Verdict])
+
+_CODES = {verdict: code for code, verdict in enumerate(Verdict)}
+_AS_LEAD = np.array(
+    [_CODES[Verdict.NEEDS_REVIEW if verdict is Verdict.FAIL else verdict] for verdict in _CODES],
+    dtype="int8",
+)
 
 
 class Parameters(BaseModel):
@@ -34,20 +41,30 @@ class NoParameters(Parameters):
 class Subject(StrEnum):
     """
     Whom a check is about. On every other row its verdict is `not-applicable`.
+
+    A check about accounts is judged over the accounts table, all others over the table of
+    `scanner.credentials`.
     """
 
     USER = "user"
     ROOT = "root"
+    ROW = "user or root"
+    ACCOUNT = "account"
 
 
 Judge = Callable[[pd.DataFrame, Any], pd.Series]
 """
-A check's function: the table of `scanner.credentials` and parameters in, one verdict for each row out.
+A check's function: a table and parameters in, one verdict for each row out. See `decide`.
 """
 
-Observe = Callable[[Mapping[str, Any], Verdict], str]
+Observe = Callable[[pd.DataFrame, Any], Sequence[str]]
 """
-Says in words what was seen in one row. Called for findings only.
+Says in words what was seen, one text for each row. It is given only rows that fail or need review.
+"""
+
+Grade = Callable[[pd.DataFrame, Any], Sequence[Severity]]
+"""
+Says how urgent each row is, where that depends on who is affected. Given the same rows as `Observe`.
 """
 
 
@@ -56,8 +73,12 @@ class Check:
     """
     A check: its id, whom it is about, its condition in words, and the function that judges.
 
-    `condition` says when an exception is noted, in words that an auditor can test by hand;
-    `columns` names the report's columns it reads.
+    `condition` says when an exception is noted, in words that an auditor can test by hand, with the
+    parameters' names in braces; `exempt` says of whom it is that the check does not apply to, `columns`
+    names the columns it judges by, and `tells` further ones that its words or its severity are made of.
+    `explain` says why a verdict is unknown, where the columns that are not
+    clear do not say enough. A lead is something to ask about, never an exception by itself: where
+    another check says fail it says needs-review.
     """
 
     id: str
@@ -65,13 +86,18 @@ class Check:
     subject: Subject
     severity: Severity
     condition: str
+    exempt: str
     columns: tuple[str, ...]
     judge: Judge
     observe: Observe
     parameters: type[Parameters] = NoParameters
+    tells: tuple[str, ...] = ()
+    grade: Grade | None = None
+    explain: Observe | None = None
+    is_lead: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BoundCheck:
     """
     A check with the parameters it runs with. `name` is its column: the id, and what is not default.
@@ -79,21 +105,67 @@ class BoundCheck:
 
     check: Check
     parameters: Parameters
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
+    def __post_init__(self) -> None:
         """
-        The verdict column's name, such as `access-key-age` or `access-key-age:days=45`.
+        Name the verdict column, such as `access-key-age` or `access-key-age:days=45`.
         """
         changed = self.parameters.model_dump(exclude_defaults=True)
-        words = ",".join(f"{key}={value}" for key, value in sorted(changed.items()))
-        return f"{self.check.id}:{words}" if words else self.check.id
+        words = ",".join(f"{key}={_write(value)}" for key, value in sorted(changed.items()))
+        object.__setattr__(self, "name", f"{self.check.id}:{words}" if words else self.check.id)
+
+    @property
+    def condition(self) -> str:
+        """
+        When an exception is noted, with the parameters' values in words.
+        """
+        values = {key: _say(value) for key, value in self.parameters.model_dump().items()}
+        return self.check.condition.format(**values)
 
     def verdicts(self, table: pd.DataFrame) -> pd.Series:
         """
         Return one verdict (categorical, `VERDICT_DTYPE`) for each row of the table.
         """
-        return self.check.judge(table, self.parameters)
+        verdicts = self.check.judge(table, self.parameters)
+        if not self.check.is_lead:
+            return verdicts
+        codes = _AS_LEAD[verdicts.cat.codes.to_numpy()]
+        return pd.Series(pd.Categorical.from_codes(codes, dtype=VERDICT_DTYPE), index=table.index)
+
+    def observe(self, rows: pd.DataFrame) -> Sequence[str]:
+        """
+        Say what was seen in rows that fail or need review, one text for each.
+        """
+        return self.check.observe(rows, self.parameters)
+
+    def explain_unknown(self, rows: pd.DataFrame) -> Sequence[str]:
+        """
+        Say why nobody can tell, one text for each row.
+        """
+        if self.check.explain is not None:
+            return self.check.explain(rows, self.parameters)
+        return name_unclear(rows, self.check.columns)
+
+    def grade(self, rows: pd.DataFrame) -> Sequence[Severity]:
+        """
+        Say how urgent each of the rows is that fail or need review.
+        """
+        if self.check.grade is None:
+            return [self.check.severity] * len(rows)
+        return self.check.grade(rows, self.parameters)
+
+    def explain_exempt(self, *, is_root: bool) -> str:
+        """
+        Say why the check does not apply to a user or root user whose verdict is not-applicable.
+        """
+        match self.check.subject:
+            case Subject.USER if is_root:
+                return "the check is about IAM users"
+            case Subject.ROOT if not is_root:
+                return "the check is about root users"
+            case _:
+                return self.check.exempt
 
 
 CHECKS: dict[str, Check] = {}
@@ -109,19 +181,37 @@ def check(  # noqa: PLR0913 - a check's facts are written once, by name, where i
     subject: Subject,
     severity: Severity,
     condition: str,
+    exempt: str,
     columns: tuple[str, ...],
     observe: Observe,
     parameters: type[Parameters] = NoParameters,
+    tells: tuple[str, ...] = (),
+    grade: Grade | None = None,
+    explain: Observe | None = None,
+    is_lead: bool = False,
 ) -> Callable[[Judge], Judge]:
     """
-    Register the decorated function as the check `id`.
+    Register the decorated function as the check `id`. See `Check`.
     """
 
     def register(judge: Judge) -> Judge:
         if id in CHECKS:
             raise ValueError(f"check {id} is defined twice")
         CHECKS[id] = Check(
-            id, title, subject, severity, condition, columns, judge, observe, parameters
+            id,
+            title,
+            subject,
+            severity,
+            condition,
+            exempt,
+            columns,
+            judge,
+            observe,
+            parameters,
+            tells,
+            grade,
+            explain,
+            is_lead,
         )
         return judge
 
@@ -137,33 +227,28 @@ def decide(
     `about` (bool) marks the rows the check is about; `applies` and `violated` are nullable
     booleans, <NA> meaning that the report does not say. Applicability is judged first: a row that
     may or may not be in question is unknown, whatever else it holds. So neither `False & NA` (which
-    is False) nor a comparison with NaT (False too) can turn "do not know" into a pass.
+    is False) nor a comparison with NaT (False too) can turn "do not know" into a pass. Of a report that
+    was too old when it was fetched (`is_stale`) nothing is known.
     """
-    in_question = about & is_true(applies)
-    decided = [
-        (~about | is_false(applies), Verdict.NOT_APPLICABLE),
-        (in_question & is_true(violated), Verdict.FAIL),
-        (in_question & is_false(violated), Verdict.PASS),
-    ]
-    values = np.select(
-        [mask.to_numpy() for mask, _ in decided],
-        [str(verdict) for _, verdict in decided],
-        default=str(Verdict.UNKNOWN),
-    )
-    return pd.Series(pd.Categorical(values, dtype=VERDICT_DTYPE), index=table.index)
+    ours = about.to_numpy()
+    # Accounts are not stale themselves: their own checks say so of their reports.
+    fresh = ~table["is_stale"].to_numpy() if "is_stale" in table else np.ones(len(table), "bool")
+    in_question = ours & fresh & is_true(applies).to_numpy()
+    codes = np.full(len(table), _CODES[Verdict.UNKNOWN], dtype="int8")
+    spared = ~ours | (fresh & is_false(applies).to_numpy())
+    codes[spared] = _CODES[Verdict.NOT_APPLICABLE]
+    codes[in_question & is_true(violated).to_numpy()] = _CODES[Verdict.FAIL]
+    codes[in_question & is_false(violated).to_numpy()] = _CODES[Verdict.PASS]
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=VERDICT_DTYPE), index=table.index)
 
 
-def is_odd(row: Mapping[str, Any], column: str) -> bool:
-    """
-    Tell whether one row's value in a column is none that AWS documents.
-    """
-    return bool(is_uninterpretable(pd.DataFrame([row]), column).iloc[0])
+def _write(value: object) -> str:
+    return "|".join(value) if isinstance(value, list) else str(value)
 
 
-def name_uninterpretable(row: Mapping[str, Any], columns: tuple[str, ...]) -> str:
-    """
-    Say which of the columns a check reads could not be interpreted in one row.
-    """
-    odd = [column for column in columns if is_odd(row, column)]
-    named = odd or [column for column in columns if pd.isna(row[column])]
-    return f"the report does not make clear: {', '.join(named)}"
+def _say(value: object) -> str:
+    if value is None:
+        return "any number of"
+    if isinstance(value, list):
+        return ", ".join(value)
+    return str(value).replace("-", " ") if isinstance(value, str) else str(value)

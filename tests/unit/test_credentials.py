@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -645,14 +645,34 @@ def test_what_is_not_a_time_is_named_and_no_error(column, value):
     assert row["uninterpretable"] == column
 
 
-@pytest.mark.parametrize("value", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
-def test_far_times_are_still_times(value):
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("password_last_used", "0001-01-01T00:00:00Z"),
+        ("password_next_rotation", "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_far_times_are_still_times(column, value):
     """
     A legal time far from now is kept, and breaks no column type.
     """
-    row = type_cell("password_last_used", value)
+    row = type_cell(column, value)
 
-    assert row["password_last_used"].isoformat().startswith(value[:19])
+    assert row[column].isoformat().startswith(value[:19])
+    assert pd.isna(row["uninterpretable"])
+
+
+@pytest.mark.parametrize("column", sorted(set(TIME_COLUMNS) - {"password_next_rotation"}))
+def test_nothing_happened_long_after_the_report(column):
+    """
+    A time more than a day after the report's own is none that anything happened at: garbage is no use.
+    """
+    row = type_cell(column, f"{MADE + timedelta(days=1, seconds=1):%Y-%m-%dT%H:%M:%SZ}")
+    late = type_cell(column, f"{MADE + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}")
+
+    assert pd.isna(row[column])
+    assert row["uninterpretable"] == column
+    assert late[column] == MADE + timedelta(days=1)
 
 
 def test_aws_own_words_are_kept_apart():
@@ -814,7 +834,7 @@ def test_cells_stay_with_their_user_when_rows_are_sorted():
     table = build_table([parse_report(write_report(*rows, header=header), ACCOUNT, MADE)])
 
     by_user = table.set_index("user")
-    assert by_user["uninterpretable"].fillna("").to_dict() == {
+    assert by_user["uninterpretable"].astype("str").fillna("").to_dict() == {
         "<root_account>": "",
         "ann": "cert_1_active",
         "zoe": "mfa_active",

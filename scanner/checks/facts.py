@@ -1,0 +1,169 @@
+"""
+What a table of credentials says, in three values: yes, no, and not known.
+
+Ages are whole days, counted from a time to the report's own `generated_time` and rounded down, so the
+same report gives the same ages years later.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from scanner.credentials import (
+    NO_INFORMATION,
+    NOT_SUPPORTED,
+    is_false,
+    is_true,
+    is_uninterpretable,
+    says,
+)
+
+SLOTS = (1, 2)
+"""
+The report shows two access keys and two signing certificates of each user, each by itself.
+"""
+
+_DAY = 24 * 60 * 60 * 1000
+_MINUTE = 60 * 1000
+
+
+def every_row(table: pd.DataFrame, *, value: bool = True) -> pd.Series:
+    """
+    Return a nullable boolean that has one value in every row.
+    """
+    return pd.Series(value, index=table.index, dtype="boolean")
+
+
+def has_active_key(table: pd.DataFrame) -> pd.Series:
+    """
+    Tell whether either access key is active. One active key is enough; both must be readable for a no.
+    """
+    return table["access_key_1_active"] | table["access_key_2_active"]
+
+
+def has_active_certificate(table: pd.DataFrame) -> pd.Series:
+    """
+    Tell whether either signing certificate is active.
+    """
+    return table["cert_1_active"] | table["cert_2_active"]
+
+
+def moments(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Return a column of times as milliseconds (int64) and a mask of those that are missing.
+    """
+    index = pd.DatetimeIndex(table[column])
+    return index.asi8, np.asarray(index.isna())
+
+
+_AGED = (
+    "password_last_used",
+    "password_last_changed",
+    *(f"access_key_{slot}_{what}" for slot in SLOTS for what in ("last_rotated", "last_used_date")),
+)
+
+
+def remember_facts(table: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return the table with the facts that many checks ask for, so that each is found out once.
+
+    The further columns are named by what they hold, such as `days since password_last_used`.
+    """
+    ages = {_days(column): count_days(table, column) for column in _AGED}
+    uses = [column for column in _AGED if "used" in column]
+    never = {_never(column): is_never(table, column) for column in uses}
+    return table.assign(**ages, **never)
+
+
+def _days(column: str) -> str:
+    return f"days since {column}"
+
+
+def _never(column: str) -> str:
+    return f"never {column}"
+
+
+def count_days(table: pd.DataFrame, column: str) -> pd.Series:
+    """
+    Return the whole days from a time to the report's own (Int64), missing where the time is.
+    """
+    if _days(column) in table:
+        return table[_days(column)]
+    values, missing = moments(table, column)
+    made, _ = moments(table, "generated_time")
+    days = (made - np.where(missing, made, values)) // _DAY
+    return pd.Series(pd.arrays.IntegerArray(days, missing.copy()), index=table.index)
+
+
+def count_minutes_between(table: pd.DataFrame, earlier: str, later: str) -> pd.Series:
+    """
+    Return the minutes from one column's time to another's (Float64), missing where either is.
+    """
+    first, first_missing = moments(table, earlier)
+    second, second_missing = moments(table, later)
+    missing = first_missing | second_missing
+    minutes = np.where(missing, 0, second - first) / _MINUTE
+    return pd.Series(pd.arrays.FloatingArray(minutes, missing), index=table.index)
+
+
+def is_never(table: pd.DataFrame, column: str) -> pd.Series:
+    """
+    Tell where AWS wrote `N/A`, as a nullable boolean: <NA> where it wrote what it does not document there.
+    """
+    if _never(column) in table:
+        return table[_never(column)]
+    present = table[column].notna()
+    other = is_uninterpretable(table, column) | says_other(table, column)
+    return (~present).astype("boolean").mask(~present & other)
+
+
+def says_other(table: pd.DataFrame, column: str) -> pd.Series:
+    """
+    Return a bool mask of the rows where AWS wrote another word than `N/A` for a missing value.
+    """
+    return says(table, column, NO_INFORMATION) | says(table, column, NOT_SUPPORTED)
+
+
+def was_password_never_used(table: pd.DataFrame) -> pd.Series:
+    """
+    Tell where no use of the password is on record, as a nullable boolean.
+
+    `no_information` says so, and `N/A` says that there is no password; with a password, `N/A` contradicts
+    itself (IAM user guide, credential reports) and is not known.
+    """
+    column = "password_last_used"
+    no_password = is_never(table, column)
+    never = no_password.mask(says(table, column, NO_INFORMATION), other=True)
+    return never.mask(is_true(no_password) & ~is_false(table["password_enabled"]))
+
+
+def write_dates(rows: pd.DataFrame, column: str) -> list[str]:
+    """
+    Write a column of times as dates such as `2026-07-27`, empty where the time is missing.
+    """
+    values, missing = moments(rows, column)
+    dates = np.datetime_as_string(values.view("M8[ms]"), unit="D")
+    return ["" if blank else date for blank, date in zip(missing, dates.tolist(), strict=True)]
+
+
+def name_unclear(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """
+    Say which of the columns that a check reads leave it open, one text for each row.
+    """
+    odd = _list_by_row(rows, {column: is_uninterpretable(rows, column) for column in columns})
+    missing = _list_by_row(rows, {column: rows[column].isna() for column in columns})
+    return [
+        "the report was too old when it was fetched to say anything"
+        if stale
+        else f"the report does not make clear: {', '.join(first or second)}"
+        for stale, first, second in zip(rows["is_stale"], odd, missing, strict=True)
+    ]
+
+
+def _list_by_row(rows: pd.DataFrame, masks: dict[str, pd.Series]) -> list[list[str]]:
+    named: list[list[str]] = [[] for _ in range(len(rows))]
+    for column, mask in masks.items():
+        for index in mask.to_numpy().nonzero()[0].tolist():
+            named[index].append(column)
+    return named
