@@ -10,7 +10,7 @@ LOCK_ARGS ?=
 BIN = .venv/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help setup demo test lint test-wheel test-lowest uv lock clean
+.PHONY: help setup demo test lint test-wheel bench test-lowest uv lock clean
 
 help: ## list what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ lint: setup ## run the house checks: ruff, mypy, import-linter
 
 test-wheel: setup ## run the functional tests against the built wheel, outside the checkout
 	@tools/test-wheel $(PYTEST_ARGS)
+
+bench: setup ## measure what judging a million users costs, and how much memory it takes
+	@$(BIN)/python tools/bench_judgement.py
 
 test-lowest: setup uv ## run every test with the oldest versions that pyproject.toml allows
 	@tools/test-lowest $(PYTEST_ARGS)

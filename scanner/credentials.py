@@ -125,11 +125,13 @@ SEPARATOR = "\x1f"
 The unit separator, which no report holds: one that does is refused.
 """
 
+_USUAL_HEADER = ",".join(REPORT_COLUMNS)
 _SENTINELS = frozenset({NOT_APPLICABLE, NO_INFORMATION, NOT_SUPPORTED})
 _BOOLEANS = {"true": True, "false": False}
 _YEAR = r"(?:\d{3}[1-9]|\d\d[1-9]\d|\d[1-9]\d\d|[1-9]\d{3})"  # there is no year 0000
 _TIME = rf"^{_YEAR}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|\+00:00)$"
 _CONTROL = re.compile("[\x00\r\x1f]")
+_ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
 _USER_ARN = re.compile(r"arn:[a-z0-9-]+:iam::(\d{12}):(user/.+|root)", re.ASCII | re.DOTALL)
 TIME_DTYPE = pd.DatetimeTZDtype(unit="ms", tz="UTC")
 _TIME_TYPE = pa.timestamp("ms", tz="UTC")
@@ -192,24 +194,68 @@ def parse_report(content: bytes, account_id: AccountId, generated_time: datetime
     twice. What it cannot show is a report cut off exactly between two lines: `IAM` knows how many
     users there are, and `scanner.evidence.replay` compares.
     """
-    lines = _split_lines(content)
-    header = _parse_header(lines[0])
-    layout = _Layout(header)
+    header, *lines = _split_lines(content)
+    rows = _read_usual(header, lines, account_id)
+    if rows is not None:
+        return ReportRows(account_id, generated_time, "aws", rows, [None] * len(rows))
+    return _read_lines(_parse_header(header), lines, account_id, generated_time)
+
+
+def _read_usual(header: str, lines: Sequence[str], account_id: AccountId) -> list[str] | None:
+    """
+    Read a report that is as nearly all are, or return None: then `_read_lines` has to look at it.
+
+    Usual is the live layout in the commercial partition, without quotation marks and paths, and everything
+    right with it. It only ever says what `_read_lines` would say, at a fifth of the cost.
+    """
+    text = "\n".join(lines)
+    if header != _USUAL_HEADER or '"' in text or not _ACCOUNT_ID.fullmatch(account_id):
+        return None
+    rows = text.replace(",", SEPARATOR).split("\n")
+    prefix, width = f"arn:aws:iam::{account_id}:user/", len(REPORT_COLUMNS) - 1
+    root = f"{ROOT_USER}{SEPARATOR}arn:aws:iam::{account_id}:root{SEPARATOR}"
+    users = []
+    for row in rows:
+        user, _, rest = row.partition(SEPARATOR)
+        known = rest.startswith(f"{prefix}{user}{SEPARATOR}")
+        if user == ROOT_USER:
+            known = row.startswith(root)
+        if row.count(SEPARATOR) != width or not known:
+            return None
+        users.append(user)
+    # IAM names hold neither of these; only root's own row has one, once.
+    if "/" in "".join(users) or "".join(users).count("<") != 1 or "" in users:
+        return None
+    if len({user.casefold() for user in users}) != len(users) or ROOT_USER not in users:
+        return None
+    return rows
+
+
+def _read_lines(
+    header: Sequence[str], lines: Sequence[str], account_id: AccountId, generated_time: datetime
+) -> ReportRows:
+    """
+    Read a report line by line, whatever its layout, or raise `ReportError` for the first that is wrong.
+    """
+    order = [header.index(name) for name in REPORT_COLUMNS]
+    known = set(REPORT_COLUMNS)
+    extra = [index for index, name in enumerate(header) if name not in known]
     rows: list[str] = []
     others: list[str | None] = []
     seen: set[str] = set()
     partitions: set[str] = set()
-    for number, line in enumerate(lines[1:], start=2):
-        row, other = layout.read(line, number)
-        user, arn, _ = row.split(SEPARATOR, 2)
+    for number, line in enumerate(lines, start=2):
+        fields = _parse_line(line, number, header)
+        values = [fields[index] for index in order]
+        user, arn = values[:2]
         partitions.add(_check_identity(user, arn, account_id, number))
         # User names are unique in an account without regard to case (IAM quotas page).
         folded = user.casefold()
         if folded in seen:
             raise ReportError("the user appears a second time", line=number, column="user")
         seen.add(folded)
-        rows.append(row)
-        others.append(other)
+        rows.append(SEPARATOR.join(values))
+        others.append(_describe_others(header, fields, extra) if extra else None)
     if len(partitions) > 1:
         raise ReportError("rows of more than one AWS partition", column="arn")
     if ROOT_USER not in seen:
@@ -344,32 +390,6 @@ def _read_csv_line(line: str, number: int) -> list[str]:
     return parsed[0] if parsed else []
 
 
-class _Layout:
-    """
-    How the lines of one report are read: which value stands where.
-    """
-
-    def __init__(self, header: Sequence[str]) -> None:
-        known = set(REPORT_COLUMNS)
-        self._header = header
-        self._order = [header.index(name) for name in REPORT_COLUMNS]
-        self._extra = [index for index, name in enumerate(header) if name not in known]
-        self._is_usual = list(header) == list(REPORT_COLUMNS)
-
-    def read(self, line: str, number: int) -> tuple[str, str | None]:
-        """
-        Return one row's values, parted by `SEPARATOR`, and its other columns as JSON.
-        """
-        if self._is_usual and '"' not in line:
-            # Without a quotation mark CSV is no more than this, at a tenth of the cost.
-            row = line.replace(",", SEPARATOR)
-            if row.count(SEPARATOR) == len(REPORT_COLUMNS) - 1:
-                return row, None
-        fields = _parse_line(line, number, self._header)
-        other = _describe_others(self._header, fields, self._extra) if self._extra else None
-        return SEPARATOR.join(fields[index] for index in self._order), other
-
-
 def _parse_line(line: str, number: int, header: Sequence[str]) -> list[str]:
     try:
         fields = _read_csv_line(line, number)
@@ -403,13 +423,6 @@ def _check_identity(user: str, arn: str, account_id: AccountId, number: int) -> 
     """
     Hold a row's user against its ARN and the account that was asked for, and return the ARN's partition.
     """
-    if (
-        arn == f"arn:aws:iam::{account_id}:user/{user}"
-        and user
-        and user[0] != "<"
-        and "/" not in user
-    ):
-        return "aws"  # what nearly every row looks like; the others take the long way to the same answer
     match = _USER_ARN.fullmatch(arn)
     if match is None:
         raise ReportError("not the ARN of a user or of root", line=number, column="arn")

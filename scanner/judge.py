@@ -231,25 +231,26 @@ def _confirm(
     confirmations = np.zeros(len(arns), dtype="int8")
     for index, state in said.items():
         confirmations[index] = _CONFIRMATION_CODES[state.confirmation]
-    columns = {
+    return {
         "confirmation": pd.Series(
             pd.Categorical.from_codes(confirmations, dtype=CONFIRMATION_DTYPE)
-        )
+        ),
+        "confirmation_note": _scatter(len(arns), {i: state.note for i, state in said.items()}),
+        "owner": _scatter(len(arns), {i: state.owner for i, state in said.items()}),
     }
-    for name, read in (("confirmation_note", _read_note), ("owner", _read_owner)):
-        texts = np.full(len(arns), None, dtype=object)
-        for index, state in said.items():
-            texts[index] = read(state)
-        columns[name] = pd.Series(texts, dtype="str")
-    return columns
 
 
-def _read_note(state: LiveState) -> str | None:
-    return state.note
-
-
-def _read_owner(state: LiveState) -> str | None:
-    return state.owner
+def _scatter(rows: int, words: Mapping[int, str | None]) -> pd.Series:
+    """
+    Return a column of text that is missing but in a few rows.
+    """
+    known = dict.fromkeys(word for word in words.values() if word is not None)
+    distinct: dict[str | None, int] = {word: code for code, word in enumerate(known)}
+    codes = np.full(rows, -1, dtype="int32")
+    for index, word in words.items():
+        codes[index] = distinct.get(word, -1)
+    categories = pd.Index(list(known), dtype="str")
+    return pd.Series(pd.Categorical.from_codes(codes, categories=categories))
 
 
 def identify_subject(arn: str, created: str) -> str:
@@ -271,7 +272,7 @@ def identify_finding(arn: str, created: str, check: str) -> str:
     Return a finding's id: stable between runs, and not shared by a user name that is used again.
 
     24 hex digits: whom it is about (`identify_subject`), then by which check (`identify_check`). `created`
-    is the user's creation time as ISO 8601 with an offset, empty where there is none.
+    is the user's creation time in seconds since 1970 UTC, empty where there is none.
     """
     return identify_subject(arn, created) + identify_check(check)
 
@@ -280,21 +281,21 @@ def _identify(table: pd.DataFrame, found: _Found, names: Sequence[str]) -> pd.Se
     """
     Return the ids of findings. Each subject is hashed once, however many findings it has.
     """
-    distinct, place = np.unique(found.positions, return_inverse=True)
-    subjects = _pick(table, distinct)
+    # Findings come in order of row, so a row's findings follow each other.
+    is_first = np.diff(found.positions, prepend=-1) > 0
+    place = np.cumsum(is_first) - 1
+    subjects = _pick(table, found.positions[is_first])
     created = [""] * len(subjects)
     if "user_creation_time" in subjects:
         times = pd.DatetimeIndex(subjects["user_creation_time"])
-        texts = np.datetime_as_string(times.asi8.view("M8[ms]"), unit="s").tolist()
-        created = [
-            "" if missing else f"{text}+00:00"
-            for missing, text in zip(times.isna(), texts, strict=True)
-        ]
+        seconds = zip(times.isna(), (times.asi8 // 1000).tolist(), strict=True)
+        created = ["" if missing else str(second) for missing, second in seconds]
     arns = subjects["arn"].tolist()
     first = [identify_subject(arn, made) for arn, made in zip(arns, created, strict=True)]
     last = [identify_check(name) for name in names]
-    pairs = zip(place.tolist(), found.ranks.tolist(), strict=True)
-    return pd.Series([first[who] + last[which] for who, which in pairs], dtype="str")
+    head, tail = pd.Series(first, dtype="str"), pd.Series(last, dtype="str")
+    ids: pd.Series = head.take(place).reset_index(drop=True)
+    return ids + tail.take(found.ranks).reset_index(drop=True)
 
 
 def name_controls(frameworks: Sequence[Framework]) -> dict[str, str]:

@@ -118,7 +118,8 @@ def describe_draw(
     lowest = f"the {size:,} with the lowest ranks were taken"
     if divided_by is None:
         return (*steps, f"Of all rows, {lowest}.")
-    steps.append(f"The rows were divided by {_BASES[divided_by]} into {len(rows):,} strata.")
+    strata = "one stratum" if len(rows) == 1 else f"{len(rows):,} strata"
+    steps.append(f"The rows were divided by {_BASES[divided_by]} into {strata}.")
     if size <= len(rows):
         return (*steps, f"Of the rows that have the lowest rank in their stratum, {lowest}.")
     return (

@@ -4,6 +4,7 @@ The user as a whole: inactive, shared, without credentials, or with more than th
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -31,16 +32,23 @@ _EXTRA = "additional_credentials_info"
 
 
 def _observe_inactive(rows: pd.DataFrame, _: AgeLimit) -> list[str]:
-    used, issued = (_list_newest(rows, columns) for columns in (_USED, _ISSUED))
+    used = _list_newest(write_dates(rows, column) for column in _USED)
+    issued = _list_newest(
+        [
+            date if enabled else ""
+            for enabled, date in zip(is_true(rows[switch]), write_dates(rows, column), strict=True)
+        ]
+        for switch, column in zip(_ENABLED, _ISSUED, strict=True)
+    )
     return [
         f"no activity since {last}" if last else f"never active; newest credential of {issue}"
         for last, issue in zip(used, issued, strict=True)
     ]
 
 
-def _list_newest(rows: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
+def _list_newest(columns: Iterable[list[str]]) -> list[str]:
     # Dates as text sort as dates do, and a missing one is empty and so sorts first.
-    return [max(dates) for dates in zip(*(write_dates(rows, c) for c in columns), strict=True)]
+    return [max(dates) for dates in zip(*columns, strict=True)]
 
 
 @check(

@@ -53,17 +53,13 @@ class Stratum:
 @dataclass(frozen=True, slots=True)
 class SampledCheck:
     """
-    The check whose verdicts the sample is for.
-
-    `columns` are those it reads of the report, besides user and ARN; `further` names what it reads that
-    stands in no report, such as facts about the account.
+    The check whose verdicts the sample is for. `columns` are those it reads, besides user and ARN.
     """
 
     name: str
     title: str
     condition: str
     columns: tuple[str, ...]
-    further: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,14 +214,8 @@ def _describe_check(run: StoredRun, name: str) -> SampledCheck:
     bound = next((bound for bound in bind_checks(run.frameworks) if bound.name == name), None)
     if bound is None:
         raise EvidenceError(f"{run.folder}: none of the catalogs kept with the run uses {name}")
-    columns = [column for column in bound.check.columns if column not in {"user", "arn"}]
-    return SampledCheck(
-        name=name,
-        title=bound.check.title,
-        condition=bound.condition,
-        columns=tuple(column for column in columns if column in REPORT_COLUMNS),
-        further=tuple(column for column in columns if column not in REPORT_COLUMNS),
-    )
+    columns = [name for name in bound.check.columns if name in REPORT_COLUMNS[2:]]
+    return SampledCheck(name, bound.check.title, bound.condition, tuple(columns))
 
 
 def _list_items(

@@ -68,7 +68,8 @@ FINDINGS = _schema(
     "finding_id account_id account_name ou_path user arn check severity verdict observation controls "
     "confirmation confirmation_note acceptance acceptance_note owner state first_seen last_seen days_open",
     **dict.fromkeys(("account_name", "ou_path", "check", "severity", "verdict"), _WORD),
-    **dict.fromkeys(("controls", "confirmation", "state"), _WORD),
+    **dict.fromkeys(("controls", "confirmation", "confirmation_note"), _WORD),
+    **dict.fromkeys(("owner", "state"), _WORD),
     first_seen=_TIME,
     last_seen=_TIME,
     days_open=_COUNT,
@@ -135,9 +136,17 @@ def open_table(path: Path, schema: pa.Schema) -> Iterator[TableWriter]:
 
     Raises `EvidenceError` when the disk refuses, naming the file.
     """
+    words = [column.name for column in schema if column.type == _WORD]
     with (
         create_file(path) as file,
-        pq.ParquetWriter(file, schema, compression="zstd", store_schema=False) as writer,
+        pq.ParquetWriter(
+            file,
+            schema,
+            compression="zstd",
+            use_dictionary=words,
+            write_statistics=False,  # nobody searches these files, and they cost as much as the rest
+            store_schema=False,
+        ) as writer,
     ):
         yield TableWriter(writer, schema)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scanner.aws.policy import READS
-from scanner.evidence.tables import ACCOUNTS, CONTROLS, FINDINGS
+from scanner.evidence.tables import ACCOUNTS, CONTROLS, FINDINGS, HISTORY
 from scanner.model import ReasonCode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +89,12 @@ def test_both_pages_give_the_same_exit_statuses(readme, design):
 
 @pytest.mark.parametrize(
     ("table", "schema"),
-    [("accounts", ACCOUNTS), ("findings", FINDINGS), ("controls", CONTROLS)],
+    [
+        ("accounts", ACCOUNTS),
+        ("findings", FINDINGS),
+        ("controls", CONTROLS),
+        ("history", HISTORY),
+    ],
 )
 def test_the_tables_have_the_columns_that_are_documented(design, table, schema):
     """

@@ -29,7 +29,7 @@ FEW = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-MANY = settings(FEW, max_examples=100)
+MANY = settings(FEW, max_examples=200)
 
 EXTRA = "additional_credentials_info"
 
@@ -336,7 +336,7 @@ def reports(draw, number):
 
 
 @st.composite
-def worlds(draw, fewest=4, most=12):
+def worlds(draw, fewest=2, most=6):
     """
     Draw several accounts, whose reports were made at different times.
     """
