@@ -5,9 +5,10 @@ What the functional tests share: the command, run for real, against a simulated 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,27 +53,34 @@ def clean_environment() -> dict[str, str]:
     return {**kept, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
+def run_command(
+    folder: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 120,
+    program: Sequence[str] = ("-m", "scanner"),
+) -> Outcome:
+    """
+    Run `orgproof` in a folder, as a process of its own.
+    """
+    done = subprocess.run(
+        [sys.executable, *program, *arguments],
+        cwd=folder,
+        env={**clean_environment(), **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
     """
     Run `orgproof` in a folder of its own, as a process of its own.
     """
-
-    def run(
-        *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = 120
-    ) -> Outcome:
-        done = subprocess.run(
-            [sys.executable, "-m", "scanner", *arguments],
-            cwd=tmp_path,
-            env={**clean_environment(), **(environment or {})},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        return Outcome(done.returncode, done.stdout, done.stderr)
-
-    return run
+    return partial(run_command, tmp_path)
 
 
 @dataclass(frozen=True)
@@ -85,12 +93,18 @@ class Scanner:
     command: Command
     output: Path
 
-    def scan(self, *arguments: str, caller: str | None = None, deadline: float = 20) -> Outcome:
+    def scan(
+        self,
+        *arguments: str,
+        caller: str | None = None,
+        deadline: float = 20,
+        settings: str = "",
+    ) -> Outcome:
         """
-        Scan the simulated organization as one of its accounts.
+        Scan the simulated organization as one of its accounts. `settings` are more of them, as TOML.
         """
-        settings = self.output.parent / "settings.toml"
-        settings.write_text(f"[aws]\naccount_deadline_seconds = {deadline}\n")
+        file = self.output.parent / "settings.toml"
+        file.write_text(f"[aws]\naccount_deadline_seconds = {deadline}\n{settings}")
         return self.command(
             "scan",
             "--endpoint-url",
@@ -98,7 +112,7 @@ class Scanner:
             "--output",
             str(self.output),
             "--config",
-            str(settings),
+            str(file),
             *(arguments if "--format" in arguments else (*arguments, "--format", "json")),
             environment=self.simulator.environment(caller),
         )

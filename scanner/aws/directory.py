@@ -78,7 +78,8 @@ class AwsDirectory:
         """
         Ask for the tags of every account: a scope rests on them, so a refusal is no empty list.
         """
-        accounts = sorted({str(entry["Id"]) for page in pages for entry in page["Accounts"]})
+        entries = [entry for page in pages for entry in page["Accounts"] if "Id" in entry]
+        accounts = sorted({str(entry["Id"]) for entry in entries})
         return {
             account: [
                 tag

@@ -5,7 +5,7 @@ Ages are whole days, counted from a time to the report's own `generated_time` an
 same report gives the same ages years later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ The report shows two access keys and two signing certificates of each user, each
 
 _DAY = 24 * 60 * 60 * 1000
 _MINUTE = 60 * 1000
+_NEVER = np.iinfo("int64").min
 
 
 def every_row(table: pd.DataFrame, *, value: bool = True) -> pd.Series:
@@ -73,7 +74,10 @@ def remember_facts(table: pd.DataFrame) -> pd.DataFrame:
     ages = {_days(column): count_days(table, column) for column in _AGED}
     uses = [column for column in _AGED if "used" in column]
     never = {_never(column): is_never(table, column) for column in uses}
-    return table.assign(**ages, **never)
+    return table.assign(**ages, **never, **{_UNUSED: was_password_never_used(table)})
+
+
+_UNUSED = "password never used"
 
 
 def _days(column: str) -> str:
@@ -132,6 +136,8 @@ def was_password_never_used(table: pd.DataFrame) -> pd.Series:
     `no_information` says so, and `N/A` says that there is no password; with a password, `N/A` contradicts
     itself (IAM user guide, credential reports) and is not known.
     """
+    if _UNUSED in table:
+        return table[_UNUSED]
     column = "password_last_used"
     no_password = is_never(table, column)
     never = no_password.mask(says(table, column, NO_INFORMATION), other=True)
@@ -142,11 +148,27 @@ def write_dates(rows: pd.DataFrame, column: str) -> list[str]:
     """
     Write a column of times as dates such as `2026-07-27`, empty where the time is missing.
     """
-    values, missing = moments(rows, column)
+    return write_newest(rows, {column: None})
+
+
+def write_newest(rows: pd.DataFrame, columns: Mapping[str, pd.Series | None]) -> list[str]:
+    """
+    Write the date of the newest of several times in each row, empty where all are missing.
+
+    A column may come with a bool mask of the rows in which it counts.
+    """
+    newest = np.full(len(rows), _NEVER)
+    for column, counts in columns.items():
+        values, missing = moments(rows, column)
+        passed = missing if counts is None else missing | ~counts.to_numpy()
+        newest = np.maximum(newest, np.where(passed, _NEVER, values))
     # There are few days and many times, and writing a date is the dear part.
-    days, place = np.unique(values // _DAY, return_inverse=True)
-    dates = np.array([*np.datetime_as_string(days.astype("M8[D]")), ""], dtype=object)
-    return [str(date) for date in dates[np.where(missing, len(days), place)]]
+    days, place = np.unique(newest // _DAY, return_inverse=True)
+    first = 1 if len(days) and days[0] == _NEVER // _DAY else 0
+    dates = np.array(
+        [""] * first + list(np.datetime_as_string(days[first:].astype("M8[D]"))), dtype=object
+    )
+    return [str(date) for date in dates[place]]
 
 
 def name_unclear(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:

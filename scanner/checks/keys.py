@@ -41,8 +41,14 @@ def _fails(table: pd.DataFrame, parameters: AgeLimit, slot: int, days: pd.Series
     return table[_ACTIVE[slot - 1]] & parameters.exceeds(days)
 
 
-def _join(first: list[str], second: list[str]) -> list[str]:
-    return ["; ".join(filter(None, pair)) for pair in zip(first, second, strict=True)]
+def _tell(first: list[str], second: list[str]) -> list[str]:
+    """
+    Put what is said of both keys into one text for each row.
+    """
+    return [
+        f"{one}; {two}" if one and two else one or two
+        for one, two in zip(first, second, strict=True)
+    ]
 
 
 def _observe_unused(rows: pd.DataFrame, parameters: AgeLimit) -> list[str]:
@@ -63,7 +69,7 @@ def _observe_unused(rows: pd.DataFrame, parameters: AgeLimit) -> list[str]:
                 )
             ]
         )
-    return _join(*words)
+    return _tell(*words)
 
 
 @check(
@@ -106,7 +112,7 @@ def _observe_age(rows: pd.DataFrame, parameters: AgeLimit) -> list[str]:
                 for fails, count, date in zip(failed.tolist(), days.tolist(), dates, strict=True)
             ]
         )
-    return _join(*words)
+    return _tell(*words)
 
 
 @check(
@@ -166,7 +172,7 @@ def _observe_setup(rows: pd.DataFrame, parameters: Setup) -> list[str]:
                 for fails, date in zip(failed.tolist(), dates, strict=True)
             ]
         )
-    return _join(*words)
+    return _tell(*words)
 
 
 @check(

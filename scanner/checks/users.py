@@ -4,7 +4,6 @@ The user as a whole: inactive, shared, without credentials, or with more than th
 
 import json
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -18,6 +17,7 @@ from scanner.checks.facts import (
     is_never,
     was_password_never_used,
     write_dates,
+    write_newest,
 )
 from scanner.checks.limits import AgeLimit, Over90Days
 from scanner.checks.registry import NoParameters, Parameters, Subject, check, decide
@@ -32,23 +32,13 @@ _EXTRA = "additional_credentials_info"
 
 
 def _observe_inactive(rows: pd.DataFrame, _: AgeLimit) -> list[str]:
-    used = _list_newest(write_dates(rows, column) for column in _USED)
-    issued = _list_newest(
-        [
-            date if enabled else ""
-            for enabled, date in zip(is_true(rows[switch]), write_dates(rows, column), strict=True)
-        ]
-        for switch, column in zip(_ENABLED, _ISSUED, strict=True)
-    )
+    used = write_newest(rows, dict.fromkeys(_USED))
+    enabled = (is_true(rows[column]) for column in _ENABLED)
+    issued = write_newest(rows, dict(zip(_ISSUED, enabled, strict=True)))
     return [
         f"no activity since {last}" if last else f"never active; newest credential of {issue}"
         for last, issue in zip(used, issued, strict=True)
     ]
-
-
-def _list_newest(columns: Iterable[list[str]]) -> list[str]:
-    # Dates as text sort as dates do, and a missing one is empty and so sorts first.
-    return [max(dates) for dates in zip(*columns, strict=True)]
 
 
 @check(

@@ -1,14 +1,25 @@
 """
-A run's facts as labelled lists, the same in every document: identity, coverage, users, checks.
+A run's facts as labelled lists, the same in every document: identity, coverage, scopes, users, checks.
 """
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from scanner.evidence import StoredRun
-from scanner.model import CheckTotals, Confirmation, Summary, Window
+from scanner.judge import CONFIRMED_CHECK
+from scanner.model import (
+    CheckTotals,
+    Confirmation,
+    ScopeTotals,
+    Summary,
+    Verdict,
+    Window,
+)
 from scanner.reports.wording import (
     CONFIRMATIONS,
     MISSING,
+    count,
     describe_selection,
     format_age,
     format_moment,
@@ -34,9 +45,20 @@ class Population:
 
     compared: int
     agreeing: int
+    explained: int
     collected: int
     youngest: str
     oldest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """
+    What the accounts said about the findings that they were asked about: how many, and the parts of that.
+    """
+
+    number: int
+    answers: list[tuple[str, int]]
 
 
 def list_identity(run: StoredRun) -> list[tuple[str, str]]:
@@ -57,6 +79,13 @@ def list_identity(run: StoredRun) -> list[tuple[str, str]]:
         ("Reports made", _describe_range(window)),
         ("Frameworks", frameworks or MISSING),
         ("Accounts looked at", describe_selection(summary)),
+        (
+            "Oldest report allowed",
+            f"{count(summary.max_report_age_hours, 'hour')} old when fetched",
+        ),
+        ("Accepted risks", _describe_acceptances(summary)),
+        ("Acceptances held to", format_moment(summary.judged)),
+        ("Previous run", _describe_previous(summary)),
         ("Caller", summary.caller_arn),
         ("Role in each account", summary.role_name),
         ("AWS endpoint", summary.endpoint or "AWS's own"),
@@ -64,7 +93,22 @@ def list_identity(run: StoredRun) -> list[tuple[str, str]]:
         ("Made with", f"orgproof {summary.tool_version}"),
         ("Run", summary.run_id),
         ("Seal (SHA-256 of manifest.json)", run.manifest_sha256),
+        *([("Judges again the run sealed as", summary.parent)] if summary.parent else []),
     ]
+
+
+def _describe_acceptances(summary: Summary) -> str:
+    if summary.acceptances_sha256 is None:
+        return "no file was given"
+    number = count(len(summary.acceptances), "acceptance")
+    return f"{number} in inputs/acceptances.yaml, SHA-256 {summary.acceptances_sha256}"
+
+
+def _describe_previous(summary: Summary) -> str:
+    before = summary.previous
+    if before is None:
+        return "none"
+    return f"{before.run_id} of {before.period}, seal {before.manifest_sha256}"
 
 
 def _describe_range(window: Window) -> str:
@@ -127,15 +171,63 @@ def list_check_figures(check: CheckTotals) -> list[tuple[str, int]]:
     ]
 
 
-def list_confirmations(summary: Summary) -> list[tuple[str, int]]:
+def describe_verdicts(summary: Summary) -> str:
     """
-    Return how many findings were still open, fixed and so on when the accounts were asked.
+    Say how many findings there are of each verdict that makes one. They add up to all of them.
     """
-    return [
-        (words, summary.findings_by_confirmation.get(state, 0))
-        for state, words in CONFIRMATIONS.items()
-        if state is not Confirmation.NOT_CHECKED or summary.findings_by_confirmation.get(state)
+    failed, leads, unclear = (
+        summary.findings_by_verdict.get(verdict, 0)
+        for verdict in (Verdict.FAIL, Verdict.NEEDS_REVIEW, Verdict.UNKNOWN)
+    )
+    return (
+        f"{count(failed, 'exception')}, {count(leads, 'lead')} to review and "
+        f"{count(unclear, 'verdict')} that could not be reached"
+    )
+
+
+def describe_asked(summary: Summary) -> Asked:
+    """
+    Return what the accounts said, when asked, about the findings of the one check that is asked about.
+    """
+    number = sum(
+        total.failed + total.needs_review + total.unknown
+        for total in summary.checks
+        if total.check == CONFIRMED_CHECK
+    )
+    said = {
+        state: summary.findings_by_confirmation.get(state, 0)
+        for state in CONFIRMATIONS
+        if state is not Confirmation.NOT_CHECKED
+    }
+    # Every other check's findings are not checked either, and say nothing of those that were to be.
+    silent = number - sum(said.values())
+    answers = [(CONFIRMATIONS[state], found) for state, found in said.items()]
+    if silent:
+        answers.append((CONFIRMATIONS[Confirmation.NOT_CHECKED], silent))
+    return Asked(number, answers)
+
+
+def describe_scope(summary: Summary, framework: str) -> list[tuple[str, str]]:
+    """
+    Say for which accounts a framework speaks, who said so, and how many of them were read.
+    """
+    scope = next((scope for scope in summary.scopes if scope.framework == framework), None)
+    if scope is None:
+        return [("Scope", "not recorded in this run")]
+    facts = [
+        ("Scope", f"{'declared: ' if scope.is_declared else ''}{scope.words}"),
+        ("Accounts in scope", _describe_reach(scope)),
     ]
+    if scope.source is not None:
+        facts.append(("Declared in", f"{scope.source}, SHA-256 {scope.sha256}"))
+    return facts
+
+
+def _describe_reach(scope: ScopeTotals) -> str:
+    active = f"{scope.accounts:,} active"
+    if not scope.not_tested:
+        return f"{active}, each of them read"
+    return f"{active}, {scope.not_tested:,} of them not tested because they were not read"
 
 
 def describe_population(run: StoredRun) -> Population:
@@ -145,11 +237,36 @@ def describe_population(run: StoredRun) -> Population:
     accounts = run.accounts()
     read = accounts[accounts["outcome"] == "collected"]
     both = read[read["users"].notna() & read["iam_users"].notna()]
+    agrees = both["users"] == both["iam_users"]
     ages = read["report_age_seconds"].dropna()
     return Population(
         compared=len(both),
-        agreeing=int((both["users"] == both["iam_users"]).sum()),
+        agreeing=int(agrees.sum()),
+        explained=int((~agrees & both["users_added"].notna()).sum()),
         collected=len(read),
         youngest=format_age(int(ages.min()) if len(ages) else None),
         oldest=format_age(int(ages.max()) if len(ages) else None),
     )
+
+
+EXPLAINED, UNEXPLAINED, UNCOMPARED = (
+    "different, and explained",
+    "different, and not explained",
+    "could not be compared",
+)
+
+
+def list_differences(accounts: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return the accounts that were read whose users IAM counts differently, or does not count.
+
+    The column `difference` says which of the three it is. Those not explained come first.
+    """
+    read = accounts[accounts["outcome"] == "collected"]
+    uncounted = read["iam_users"].isna()
+    differs = (read["iam_users"] != read["users"]).fillna(value=False).astype("bool")
+    words = pd.Series(EXPLAINED, index=read.index, dtype="str")
+    words = words.mask(read["users_added"].isna(), UNEXPLAINED).mask(uncounted, UNCOMPARED)
+    found = read.assign(difference=words)[uncounted | differs]
+    order = found["difference"].map({UNEXPLAINED: 0, UNCOMPARED: 1, EXPLAINED: 2})
+    return found.loc[order.sort_values(kind="stable").index]

@@ -14,15 +14,16 @@ from scanner.evidence import StoredRun
 from scanner.evidence.store import write_file
 from scanner.records import encode
 from scanner.reports.naming import claim, name_document
-from scanner.reports.tables import list_records
+from scanner.reports.tables import list_records, select_changes
 from scanner.reports.wording import format_iso
 
 
 def render_json(run: StoredRun, folder: Path) -> list[Path]:
     """
-    Write `orgproof-<period>.json`: summary, accounts, findings, controls and the seal. See `Renderer`.
+    Write `orgproof-<period>.json`: summary, accounts, findings, controls, changes and the seal.
 
-    Users can be a hundred thousand, so the document says where they are instead.
+    See `Renderer`. Scopes, accepted risks, the previous run and the trend are in the summary. Users can be
+    a hundred thousand, so the document says where they are instead.
     """
     path = claim(folder / name_document(run.summary, "json"))
     document = {
@@ -32,6 +33,7 @@ def render_json(run: StoredRun, folder: Path) -> list[Path]:
         "accounts": _list_plain(run.accounts()),
         "findings": _list_plain(run.findings()),
         "controls": _list_plain(run.controls()),
+        "changes": _list_plain(select_changes(run)),
         "users_are_in": ["tables/users.parquet", "users.csv"],
     }
     write_file(path, encode(document))

@@ -3,15 +3,23 @@ How the evidence came about and what it cannot show, in words: the same in the P
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from scanner.checks import BoundCheck, Subject
 from scanner.evidence import StoredRun
+from scanner.evidence.run import SETTINGS_JSON
+from scanner.evidence.store import read_file
 from scanner.frameworks import bind_checks
+from scanner.model import Terms
+from scanner.records import decode
 
 POPULATION = (
     "The population is every account that AWS Organizations listed when the run began, and in each "
     "account that was read, the root user and every IAM user of its credential report. Nothing is "
     "sampled and nothing is filtered: an account that could not be read stays in the ledger with its "
-    "reason, and a value that could not be interpreted gives the verdict 'unable to determine'."
+    "reason, and a value that could not be interpreted gives the verdict 'unable to determine'. A "
+    "framework speaks for the accounts in its scope, and its results count those alone; findings are "
+    "listed for every account, whatever the scopes."
 )
 
 STEPS: Sequence[tuple[str, str]] = (
@@ -37,6 +45,21 @@ STEPS: Sequence[tuple[str, str]] = (
         ),
     ),
     (
+        "Accept",
+        (
+            "Hold each exception and each lead against the file of accepted risks, as of the day of the "
+            "judgement. An acceptance in force stands beside the finding, and so does one that expired. The "
+            "verdict stays; an unknown verdict and an account that was not read cannot be accepted."
+        ),
+    ),
+    (
+        "Compare",
+        (
+            "Hold the findings against the newest earlier run of a full selection. A finding that is gone is "
+            "fixed only where its account was read and its check was made this time; else it is not scanned."
+        ),
+    ),
+    (
         "Confirm",
         (
             "Ask the account itself about each user shown with a password and without a device. The answer "
@@ -58,7 +81,7 @@ TIMING = (
     "reports of different accounts were made at different times; the run covers the range printed."
 )
 
-CALLS: Sequence[tuple[str, str]] = (
+_CALLS: Sequence[tuple[str, str]] = (
     ("sts:GetCallerIdentity", "who runs the scan"),
     ("organizations:DescribeOrganization", "the organization and its management account"),
     ("organizations:ListAccounts", "every account, with its state"),
@@ -70,11 +93,19 @@ CALLS: Sequence[tuple[str, str]] = (
     ("sts:AssumeRole", "a session in each account, cut down to the reads below"),
     ("iam:GenerateCredentialReport", "have the report made"),
     ("iam:GetCredentialReport", "fetch the report"),
-    ("iam:GetAccountSummary", "IAM's own count of users, as a cross-check"),
+    (
+        "iam:GetAccountSummary",
+        "IAM's own count of users, as a cross-check, and whether root has a password",
+    ),
     ("iam:ListUsers", "who is missing, where the two counts differ"),
     ("iam:ListMFADevices, iam:GetLoginProfile", "the live state of a user shown without MFA"),
     ("iam:ListUserTags", "who owns such a user"),
 )
+_TAGS_CALL = (
+    "organizations:ListTagsForResource",
+    "the tags of every account, because a framework's scope names accounts by tag",
+)
+_TAGS_PLACE = 4  # after the other questions about the organization
 
 LIMITS: Sequence[str] = (
     (
@@ -82,13 +113,14 @@ LIMITS: Sequence[str] = (
         "the assessor, auditor or certification body to determine."
     ),
     (
-        "Which accounts lie in the scope of a framework is the operator's to declare. It cannot be derived "
-        "from AWS."
+        "Which accounts lie in the scope of a framework (a cardholder data environment, the scope of a "
+        "management system) is the operator's to declare. It cannot be derived from AWS."
     ),
     (
         "Only root users and IAM users are covered. People who come through IAM Identity Center or through "
-        "SAML or OIDC federation are not in a credential report, and neither are roles and workloads. For "
-        "them, use the evidence of the identity provider."
+        "SAML or OIDC federation are not in a credential report, and neither are roles and workloads. As of "
+        "November 2026 AWS has no public API for the MFA devices of Identity Center's users. For them, use "
+        "the evidence of the identity provider."
     ),
     (
         "A device counts when one is registered: the console then asks for it at each sign-in. The report "
@@ -102,12 +134,36 @@ LIMITS: Sequence[str] = (
     "Access keys beyond two for a user, credentials for single services and SSH keys are not in the report.",
     "The report holds no permissions. An IAM user in it may be an administrator or may have no rights at all.",
     (
-        "Last-used times are approximate: they arrive late, note only the first use in an interval of some "
-        "minutes, and begin in 2014 for passwords and 2015 for keys. They are not an audit log."
+        "Last-used times are approximate and are not an audit log. They note the first use in an interval "
+        "of 5 or 15 minutes and arrive late. They begin on 20 October 2014 for passwords and on 22 April "
+        "2015 for access keys, and leave out passwords used from 3 to 23 May 2018."
     ),
-    "An account that is listed and was not collected is not tested. That no finding names it means nothing.",
-    "Exemptions that a standard grants, such as for automated accounts, are not visible in the report.",
-    "The mappings to controls are in our own words and are an aid. The text of the standards decides.",
+    (
+        "AWS serves the same report for up to four hours, and a change made after a report's own time is not "
+        "in it. The accounts' reports were made at different times: the run covers the range printed."
+    ),
+    (
+        "An account that is listed and was not collected is not tested. That no finding names it means "
+        "nothing."
+    ),
+    (
+        "Thresholds are those printed with each check. Where a standard leaves the period to the "
+        "organization, as ISO/IEC 27001 and PCI DSS 8.6.3 do, the value used is an assumption until the "
+        "organization's own is put in its place."
+    ),
+    (
+        "Disuse, names that look shared, first passwords and keys made with the user are signs and not "
+        "proof: they show whom to ask about."
+    ),
+    (
+        "Exemptions that a standard grants are not visible in the report. PCI DSS, for one, exempts accounts "
+        "of automated systems, point-of-sale users with one card number at a time, and accounts that use "
+        "phishing-resistant factors only."
+    ),
+    (
+        "The mappings to controls are in our own words, cite the standards' ids and are an aid. The text of "
+        "the standards decides."
+    ),
     (
         "These documents name accounts, users and their weaknesses. Keep them where few can read them, and "
         "encrypt them when they are sent."
@@ -139,22 +195,88 @@ GLOSSARY: Sequence[tuple[str, str]] = (
         "Exception",
         "a row for which a check's condition holds; no judgement of what follows from it",
     ),
+    (
+        "Lead",
+        "a row to ask about, which needs review; it is no exception, for the report cannot tell",
+    ),
+    (
+        "Accepted risk",
+        "an exception or lead that somebody answers for, on whose word and until when; it stays one",
+    ),
+    (
+        "Scope",
+        "the accounts that a framework speaks for, as the settings declare them; without a declaration, all",
+    ),
     ("Direct", "the check is what the control asks about, as far as the report can show it"),
     ("Supporting", "the check lends weight and is a lead; it decides nothing about the control"),
     ("Seal", "the SHA-256 of manifest.json, which lists the hash of every file of the evidence"),
 )
 
 
-def list_conditions(run: StoredRun) -> list[tuple[str, str, str]]:
+@dataclass(frozen=True, slots=True)
+class Condition:
     """
-    Return each check in use with its parameters and the exact condition of an exception, in words.
+    What one check tests, as an auditor needs it to test the same by hand.
+    """
+
+    name: str
+    title: str
+    subject: str
+    notes: str
+    severity: str
+    condition: str
+    exempt: str
+    parameters: str
+
+
+def list_conditions(run: StoredRun) -> list[Condition]:
+    """
+    Return each check in use with its exact condition, and the parameters it ran with.
     """
     return [
-        (
-            bound.name,
-            bound.check.condition,
-            ", ".join(f"{key} = {value}" for key, value in bound.parameters.model_dump().items())
-            or "none",
+        Condition(
+            name=bound.name,
+            title=bound.check.title,
+            subject=f"about each {bound.check.subject}",
+            notes=_say_notes(bound),
+            severity=str(bound.check.severity),
+            condition=bound.condition,
+            exempt=bound.check.exempt,
+            parameters=describe_parameters(bound),
         )
         for bound in bind_checks(run.frameworks)
     ]
+
+
+def describe_parameters(bound: BoundCheck) -> str:
+    """
+    Return every parameter of a check with its value, those with their default included.
+    """
+    values = bound.parameters.model_dump()
+    return "; ".join(f"{key} = {_write(value)}" for key, value in values.items()) or "none"
+
+
+def _write(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "none" if value is None else str(value)
+
+
+def _say_notes(bound: BoundCheck) -> str:
+    if bound.check.subject is Subject.ACCOUNT:
+        return "unable to determine where its condition holds"
+    return "a lead, which needs review" if bound.check.is_lead else "an exception"
+
+
+def list_calls(run: StoredRun) -> list[tuple[str, str]]:
+    """
+    Return the calls that were made to AWS and what for. Accounts' tags are asked for only by a scope.
+
+    Raises `EvidenceError` when the run's settings cannot be read.
+    """
+    path = run.folder / "inputs" / SETTINGS_JSON
+    terms = decode(Terms, read_file(path), f"inputs/{SETTINGS_JSON}")
+    calls = list(_CALLS)
+    if any(rule.tags for rule in terms.scopes):
+        calls.insert(_TAGS_PLACE, _TAGS_CALL)
+    return calls

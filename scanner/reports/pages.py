@@ -4,36 +4,78 @@ What the PDF's template is filled with: plain values, grouped as they stand on t
 
 from collections import Counter
 from collections.abc import Mapping
-from itertools import groupby
 from typing import Any
 
-from scanner.checks import CHECKS
+import pandas as pd
+
+from scanner.acceptances import State as AcceptanceState
 from scanner.evidence import StoredRun
-from scanner.frameworks import Framework
-from scanner.model import Account, AccountOutcome, Confirmation, Relation, Verdict
+from scanner.frameworks import Control, Framework
+from scanner.history import State, describe_gap
+from scanner.model import Account, AccountOutcome, Relation, Severity, Summary, TrendPoint, Verdict
 from scanner.reports import facts, method
-from scanner.reports.tables import list_records
+from scanner.reports.finding_pages import build_findings
+from scanner.reports.tables import (
+    ACCEPTANCE_COLUMNS,
+    list_acceptances,
+    list_records,
+    select_changes,
+)
 from scanner.reports.wording import (
-    CONFIRMATIONS,
+    ACCEPTANCES,
+    CHANGES,
+    NO_PREVIOUS_RUN,
     OUTCOMES,
     TITLE,
     VERDICTS,
     complete,
     conclude,
+    describe_accepted,
+    describe_parent,
     format_age,
     format_iso,
     format_moment,
+    list_changes,
     list_notices,
 )
-
-FINDINGS_LIMIT = 1_000
-"""
-More findings than this are printed as totals by account, with a pointer to the workbook.
-"""
 
 ACCOUNTS_LIMIT = 1_500
 """
 A list of more accounts than this gives way to a pointer to the workbook.
+"""
+
+CHANGES_LIMIT = 12
+"""
+How many changes are listed, so that they fit on the page with the trend.
+"""
+
+WARNINGS_LIMIT = 25
+"""
+How many warnings are printed on the summary's page.
+"""
+
+DIFFERENCES_LIMIT = 200
+"""
+How many accounts are listed whose users IAM counts differently.
+"""
+
+FRAMEWORKS_ON_COVER = 6
+"""
+With more frameworks than this the list of contents has a page of its own.
+"""
+
+_CHAPTERS = (
+    ("summary", "Summary"),
+    ("controls", "Results by control"),
+    ("findings", "Findings by account"),
+    ("accepted", "Accepted risks"),
+    ("changes", "Since the previous run"),
+    ("not-assessed", "Accounts not assessed or in doubt"),
+    ("method", "Method and limits"),
+)
+NUMBERS = {name: number for number, (name, _) in enumerate(_CHAPTERS, 1)}
+"""
+The chapters' numbers, for a sentence that points to one.
 """
 
 
@@ -48,22 +90,34 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
         "created": format_iso(summary.window.finished),
         "summary": summary,
         "seal": run.manifest_sha256,
+        "chapters": {name: f"{NUMBERS[name]} {title}" for name, title in _CHAPTERS},
+        "numbers": NUMBERS,
         "notices": list_notices(summary),
         "conclusion": conclude(summary),
         "completeness": complete(summary),
+        "parent": describe_parent(summary),
+        "warnings": summary.warnings[:WARNINGS_LIMIT],
         "identity": dict(facts.list_identity(run)),
         "coverage": facts.list_coverage(summary),
         "coverage_sum": facts.add_up_coverage(summary),
         "users": facts.list_users(summary),
         "checks": [(check, facts.list_check_figures(check)) for check in summary.checks],
-        "confirmations": facts.list_confirmations(summary),
+        "verdict_words": facts.describe_verdicts(summary),
+        "accepted_words": describe_accepted(summary),
+        "asked": facts.describe_asked(summary),
         "population": facts.describe_population(run),
         "frameworks": _list_frameworks(run),
-        "findings": _list_findings(run),
+        "frameworks_on_cover": FRAMEWORKS_ON_COVER,
+        "findings": build_findings(run),
+        "acceptances": _list_acceptances(run),
+        "changes": _describe_changes(run),
         "not_assessed": _list_not_assessed(accounts),
+        "differences": _list_differences(run),
+        "stale": _list_stale(summary, accounts),
         "ledger": _list_ledger(accounts),
         "accounts_limit": ACCOUNTS_LIMIT,
         "method": method,
+        "calls": method.list_calls(run),
         "conditions": method.list_conditions(run),
     }
 
@@ -71,70 +125,129 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
 def _list_frameworks(run: StoredRun) -> list[dict[str, Any]]:
     rows = list_records(run.controls())
     return [
-        {"catalog": framework, "groups": _group_controls(framework, rows)}
+        {
+            "catalog": framework,
+            "scope": facts.describe_scope(run.summary, framework.id),
+            "needs_scope": framework.scope_must_be_declared
+            and not _is_declared(run.summary, framework.id),
+            "groups": _group_controls(framework, rows),
+            "counts": Counter(row["verdict"] for row in rows if row["framework"] == framework.id),
+        }
         for framework in run.frameworks
     ]
+
+
+def _is_declared(summary: Summary, framework: str) -> bool:
+    return any(scope.is_declared for scope in summary.scopes if scope.framework == framework)
 
 
 def _group_controls(
     framework: Framework, rows: list[dict[str, Any]]
 ) -> list[tuple[str, list[dict[str, Any]]]]:
+    """
+    Return the controls with direct checks, those with supporting ones, and those without any.
+    """
     results = {row["control_id"]: row for row in rows if row["framework"] == framework.id}
-    groups = []
-    for relation in (Relation.DIRECT, Relation.SUPPORTING):
-        controls = [
-            {"control": control, "row": row, "words": framework.wording[Verdict(row["verdict"])]}
-            for control in framework.controls
-            if control.relation is relation and (row := results.get(control.id))
-        ]
-        if controls:
-            groups.append((str(relation), controls))
-    return groups
+    groups: dict[str, list[dict[str, Any]]] = {
+        str(Relation.DIRECT): [],
+        str(Relation.SUPPORTING): [],
+        "not tested": [],
+    }
+    for control in framework.controls:
+        if row := results.get(control.id):
+            entry = {
+                "control": control,
+                "row": row,
+                "words": framework.wording[Verdict(row["verdict"])],
+            }
+            groups[_name_group(control)].append(entry)
+    return [(name, controls) for name, controls in groups.items() if controls]
 
 
-def _list_findings(run: StoredRun) -> dict[str, Any]:
-    """
-    Return findings grouped by OU path and account, or totals by account where they are too many.
-    """
-    records = sorted(
-        list_records(run.findings()),
-        key=lambda row: (str(row["ou_path"] or ""), str(row["account_id"])),
-    )
-    accounts: list[dict[str, Any]] = [
-        {"first": rows[0], "rows": [_describe(row) for row in rows], "counts": _count(rows)}
-        for _, group in groupby(records, key=lambda row: row["account_id"])
-        for rows in [list(group)]
+def _name_group(control: Control) -> str:
+    return "not tested" if control.not_tested else str(control.relation)
+
+
+def _list_acceptances(run: StoredRun) -> list[dict[str, Any]]:
+    return [
+        record
+        | {
+            "words": ACCEPTANCES[AcceptanceState(entry.state)],
+            "notes": entry.warnings,
+        }
+        for entry, row in zip(run.summary.acceptances, list_acceptances(run), strict=True)
+        for record in [dict(zip(ACCEPTANCE_COLUMNS, row, strict=True))]
     ]
-    units = [
-        (unit, list(group))
-        for unit, group in groupby(accounts, key=lambda account: account["first"]["ou_path"])
-    ]
+
+
+def _describe_changes(run: StoredRun) -> dict[str, Any]:
+    """
+    Return what changed since the previous run: the numbers, the gravest of the changes, the trend.
+
+    What is still open is counted and not listed: the findings say of each since when it is.
+    """
+    summary = run.summary
+    changes = select_changes(run)
+    moved = _order_changes(changes[changes["state"] != str(State.STILL_OPEN)])
     return {
-        "number": len(records),
-        "accounts": len(accounts),
-        "units": units,
-        "is_listed": len(records) <= FINDINGS_LIMIT,
-        "is_totalled": len(accounts) <= ACCOUNTS_LIMIT,
+        "previous": summary.previous,
+        "none": NO_PREVIOUS_RUN,
+        "previous_started": format_moment(summary.previous.started) if summary.previous else None,
+        "gap": describe_gap(summary.previous, summary.window.started),
+        "counts": list_changes(summary),
+        "number": len(moved),
+        "in_all": len(changes),
+        "rows": [_describe_change(row) for row in list_records(_pick_changes(moved))],
+        "trend": _draw_trend(summary.trend),
     }
 
 
-def _describe(row: Mapping[str, Any]) -> dict[str, Any]:
-    check = CHECKS.get(str(row["check"]).partition(":")[0])
-    state = row["confirmation"] or Confirmation.NOT_CHECKED
+def _order_changes(changes: pd.DataFrame) -> pd.DataFrame:
+    states = {str(state): rank for rank, state in enumerate(CHANGES)}
+    severities = {str(severity): rank for rank, severity in enumerate(Severity)}
+    ordered = changes.assign(
+        first=changes["state"].astype("str").map(states),
+        # Accounts that joined or left have no severity, and stand before the findings in them.
+        second=changes["severity"].astype("str").map(severities).fillna(-1),
+    )
+    return ordered.sort_values(["first", "second"], kind="stable", ignore_index=True)
+
+
+def _pick_changes(ordered: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return as many changes as are listed, the first of each kind before the second of any.
+    """
+    place = ordered.groupby("first").cumcount().sort_values(kind="stable")
+    chosen = ordered.loc[place.index[:CHANGES_LIMIT]]
+    return chosen.sort_values(["first", "second"], kind="stable")
+
+
+def _describe_change(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **row,
-        "title": check.title if check else row["check"],
-        "verdict_words": VERDICTS[Verdict(row["verdict"])],
-        "confirmation_words": CONFIRMATIONS[Confirmation(state)],
-        "is_closed": state not in (Confirmation.STILL_OPEN, Confirmation.NOT_CHECKED),
+        "words": CHANGES[State(row["state"])],
+        "verdict_words": VERDICTS[Verdict(row["verdict"])] if row["verdict"] else None,
+        "first_seen": format_moment(row["first_seen"])[:10],
     }
 
 
-def _count(rows: list[dict[str, Any]]) -> Counter[str]:
-    counts = Counter(str(row["verdict"]) for row in rows)
-    closed = (Confirmation.STILL_OPEN, Confirmation.NOT_CHECKED, None)
-    counts["closed"] = sum(row["confirmation"] not in closed for row in rows)
-    return counts
+def _draw_trend(trend: tuple[TrendPoint, ...]) -> list[dict[str, Any]]:
+    """
+    Return the periods with the lengths of their bars, in hundredths of the longest.
+    """
+    longest = max((point.exceptions + point.accepted for point in trend), default=0)
+    return [
+        {
+            "point": point,
+            "open": _measure(point.exceptions, longest),
+            "accepted": _measure(point.accepted, longest),
+        }
+        for point in trend
+    ]
+
+
+def _measure(number: int, longest: int) -> float:
+    return round(100 * number / longest, 2) if longest else 0
 
 
 def _list_not_assessed(accounts: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -148,6 +261,29 @@ def _list_not_assessed(accounts: list[dict[str, Any]]) -> list[tuple[str, list[d
         if rows:
             groups.append((OUTCOMES[outcome], rows))
     return groups
+
+
+def _list_differences(run: StoredRun) -> dict[str, Any]:
+    found = facts.list_differences(run.accounts())
+    return {
+        "number": len(found),
+        "counts": [
+            (words, int((found["difference"] == words).sum()))
+            for words in (facts.UNEXPLAINED, facts.UNCOMPARED, facts.EXPLAINED)
+        ],
+        "rows": list_records(found.head(DIFFERENCES_LIMIT)),
+    }
+
+
+def _list_stale(summary: Summary, accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    limit = summary.max_report_age_hours * 3600
+    return [
+        row | {"age": format_age(row["report_age_seconds"])}
+        for row in accounts
+        if row["outcome"] == AccountOutcome.COLLECTED
+        and row["report_age_seconds"] is not None
+        and row["report_age_seconds"] > limit
+    ]
 
 
 def _shorten(row: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.formatting.rule import Rule
-from openpyxl.styles import Font, PatternFill
+from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.filters import AutoFilter
@@ -36,6 +36,7 @@ INK, PAPER, RED = "1B2A41", "FFFFFF", "9B1C1C"
 FONT = "Calibri"
 
 _PAPER_A4 = "9"
+_PAGE_WIDTH = 260.0
 
 _RED_MARK = ("9B1C1C", "FBE9E7")
 _AMBER_MARK = ("7A4B00", "FFF4DC")
@@ -47,6 +48,11 @@ _MARKS: Mapping[str, tuple[str, str]] = {
     "unknown": _AMBER_MARK,
     "needs-review": _AMBER_MARK,
     "medium": _AMBER_MARK,
+    "expired": _RED_MARK,
+    "new": _AMBER_MARK,
+    "not-scanned": _AMBER_MARK,
+    "not-yet": _AMBER_MARK,
+    "reopened": _RED_MARK,
 }
 
 
@@ -106,7 +112,8 @@ def open_sheet(workbook: Workbook, title: str, widths: Sequence[float], page: Pr
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.paperSize = _PAPER_A4
-    sheet.page_setup.fitToWidth = 1
+    # A wide table on one page would be too small to read.
+    sheet.page_setup.fitToWidth = max(1, round(sum(widths) / _PAGE_WIDTH))
     sheet.page_setup.fitToHeight = 0
     sheet.oddHeader.left.text = page.header
     sheet.oddHeader.right.text = page.notice
@@ -151,12 +158,14 @@ def _write_sheet(
 
 class _Column:
     """
-    One column's cells, the same two for every row: openpyxl has written a row when `append` returns.
+    One column's cells, the same few for every row: openpyxl has written a row when `append` returns.
     """
 
     def __init__(self, sheet: Any) -> None:  # noqa: ANN401 - as in open_sheet
         self._text = _make_cell(sheet)
         self._time = _make_cell(sheet, number_format=TIME_FORMAT)
+        # Without the indent a number touches the text in the next column.
+        self._number = _make_cell(sheet, alignment=Alignment(horizontal="right", indent=1))
 
     def hold(self, value: object) -> object:
         if isinstance(value, str):
@@ -165,6 +174,9 @@ class _Column:
         if isinstance(value, datetime):
             self._time.value = value.astimezone(UTC).replace(tzinfo=None)
             return self._time
+        if isinstance(value, int) and not isinstance(value, bool):
+            self._number.value = value
+            return self._number
         return value
 
 

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 import pandas as pd
 import pyarrow as pa
 
+from scanner.acceptances import State
+from scanner.checks import Subject
 from scanner.errors import RenderError
 from scanner.evidence import StoredRun
 from scanner.evidence.tables import users_schema
+from scanner.history import is_change
 
 Row = tuple[object, ...]
 
@@ -37,8 +40,18 @@ def list_records(frame: pd.DataFrame) -> list[dict[str, object]]:
 def list_user_columns(run: StoredRun) -> list[str]:
     """
     Return the names of the users table's columns, also where no account could be read.
+
+    The verdicts of checks about accounts are columns of the accounts table.
     """
-    return list(users_schema([check.check for check in run.summary.checks]).names)
+    checks = [total.check for total in run.summary.checks if total.subject != Subject.ACCOUNT]
+    return list(users_schema(checks).names)
+
+
+def list_account_checks(run: StoredRun) -> list[str]:
+    """
+    Return the names of the accounts table's verdict columns.
+    """
+    return [total.check for total in run.summary.checks if total.subject == Subject.ACCOUNT]
 
 
 def stream_users(run: StoredRun) -> Iterator[Row]:
@@ -56,3 +69,87 @@ def stream_users(run: StoredRun) -> Iterator[Row]:
                 "check the run with `sha256sum --check SHA256SUMS`"
             )
         yield from list_rows(frame[columns])
+
+
+def select_changes(run: StoredRun) -> pd.DataFrame:
+    """
+    Return the rows of the history table that are about this run: none where there is no previous run.
+
+    What was fixed before this run stays in the evidence and is no change of this run.
+    """
+    history = run.history()
+    if run.summary.previous is None:
+        return history.iloc[:0]
+    return history[is_change(history, run.summary.window.started)].reset_index(drop=True)
+
+
+ACCEPTANCE_COLUMNS = (
+    "id",
+    "kind",
+    "account",
+    "user",
+    "check",
+    "reason",
+    "owner",
+    "approver",
+    "ticket",
+    "from",
+    "until",
+    "state",
+    "matched",
+    "open_again",
+    "warnings",
+)
+"""
+The accepted risks as a table. `matched` and `open_again` are numbers of findings, the others are text.
+"""
+
+
+def list_acceptances(run: StoredRun) -> list[Row]:
+    """
+    Return every accepted risk, in its file's order, expired ones included. Columns: `ACCEPTANCE_COLUMNS`.
+
+    `open_again` counts the findings that an expired one no longer covers, and no other one does.
+    """
+    if not run.summary.acceptances:
+        return []
+    again = _count_open_again(run)
+    return [
+        (
+            entry.id,
+            entry.kind,
+            entry.account,
+            entry.user,
+            entry.check,
+            entry.reason,
+            entry.owner,
+            entry.approver,
+            entry.ticket,
+            entry.begins,
+            entry.until,
+            entry.state,
+            entry.matched,
+            again.get(entry.id, 0),
+            "; ".join(entry.warnings),
+        )
+        for entry in run.summary.acceptances
+    ]
+
+
+def _count_open_again(run: StoredRun) -> dict[str, int]:
+    """
+    Count, by id, the findings beside which it stands that an acceptance has expired.
+    """
+    judged = run.summary.judged
+    if judged is None:
+        return {}
+    today = judged.date()
+    expired = {
+        entry.note_on(today): entry.id
+        for entry in run.acceptances
+        if entry.state_on(today) is State.EXPIRED
+    }
+    if not expired:
+        return {}
+    notes = run.findings()["acceptance_note"].value_counts()
+    return {name: int(notes.get(note, 0)) for note, name in expired.items()}

@@ -7,7 +7,11 @@ Documents speak of exceptions and of evidence. What they mean for a standard is 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from scanner.model import AccountOutcome, Confirmation, Summary, Verdict
+from scanner.acceptances import State as AcceptanceState
+from scanner.checks import Subject
+from scanner.history import State
+from scanner.judge import CONFIRMED_CHECK
+from scanner.model import AccountOutcome, CheckTotals, Confirmation, Severity, Summary, Verdict
 
 VERDICTS = {
     Verdict.PASS: "no exception noted",
@@ -33,6 +37,29 @@ OUTCOMES = {
     AccountOutcome.NOT_ACTIVE: "not active",
 }
 
+CHANGES = {
+    State.NEW: "new",
+    State.REOPENED: "open again after it was fixed",
+    State.STILL_OPEN: "still open",
+    State.FIXED: "fixed",
+    State.NOT_SCANNED: "not scanned this time",
+    State.ACCOUNT_JOINED: "account joined",
+    State.ACCOUNT_LEFT: "account left",
+}
+"""
+What became of a finding or an account, in the order in which it is told.
+"""
+
+ACCEPTANCES = {
+    AcceptanceState.IN_FORCE: "in force",
+    AcceptanceState.EXPIRED: "expired",
+    AcceptanceState.NOT_YET: "not yet in force",
+}
+
+OPEN_AGAIN = "open again"
+
+NO_PREVIOUS_RUN = "There is no previous run to compare with, so nothing is said about what changed."
+
 MISSING = "\u2013"
 """
 What stands where there is no value.
@@ -40,7 +67,8 @@ What stands where there is no value.
 
 TITLE = "Who can sign in to the AWS console without MFA"
 
-_CONSOLE_CHECK = "console-no-mfa"
+_GRAVE = (Severity.CRITICAL, Severity.HIGH)
+_NAMED_CHECKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +124,58 @@ def conclude(summary: Summary) -> str:
         return "No account was read, so nothing can be concluded about any user."
     users = summary.users
     noted = _list_exceptions(summary)
-    unclear = summary.unknown_verdicts
+    # Accounts that were not read have verdicts of their own; the sentence on completeness counts them.
+    unclear = sum(total.unknown for total in summary.checks if total.subject != Subject.ACCOUNT)
     if unclear:
         noted.append(f"{count(unclear, 'verdict')} could not be reached from the reports")
     if not noted:
-        return (
+        noted.append(
             f"No exceptions were noted among {count(users.console, 'console user')} and "
-            f"{count(users.roots, 'root user')} in the {count(read, 'account')} read."
+            f"{count(users.roots, 'root user')} in the {count(read, 'account')} read"
         )
+    leads = sum(total.needs_review for total in summary.checks)
+    if leads:
+        noted.append(f"{count(leads, 'lead')} {'needs' if leads == 1 else 'need'} review")
     return f"{'; '.join(noted)}."
+
+
+def describe_accepted(summary: Summary) -> str:
+    """
+    Say how many exceptions and leads are accepted risks. Their number does not shrink by it.
+    """
+    failed = sum(total.failed for total in summary.checks)
+    leads = sum(total.needs_review for total in summary.checks)
+    if not summary.acceptances:
+        return (
+            f"No accepted risks were given: all {count(failed, 'exception')} and {count(leads, 'lead')} "
+            "are open."
+        )
+    are = "is an accepted risk" if summary.accepted == 1 else "are accepted risks"
+    return (
+        f"{summary.accepted:,} of the {count(failed, 'exception')} and {count(leads, 'lead')} {are}. They "
+        "stay in every figure and in every list: accepting one says who answers for it and until when."
+    )
 
 
 def complete(summary: Summary) -> str:
     """
-    Say in one sentence whether every account that was to be read was read.
+    Say whether every account that was to be read was read, and whether every report was recent enough.
     """
+    return _say_coverage(summary) + _say_stale(summary)
+
+
+def _say_stale(summary: Summary) -> str:
+    if not summary.stale:
+        return ""
+    one = summary.stale == 1
+    return (
+        f" {count(summary.stale, 'report')} {'was' if one else 'were'} older than "
+        f"{count(summary.max_report_age_hours, 'hour')} when fetched: nothing is known of "
+        f"{'its' if one else 'their'} users."
+    )
+
+
+def _say_coverage(summary: Summary) -> str:
     accounts = summary.accounts
     missed, listed = accounts.not_collected, accounts.listed
     if not accounts.collected and not missed:
@@ -162,7 +227,24 @@ def list_notices(summary: Summary) -> list[Notice]:
     if not summary.selection.is_full:
         sentence = f"{count(summary.accounts.excluded, 'account')} of {listed:,} left out"
         notices.append(Notice("partial", "PARTIAL SELECTION", sentence))
+    if summary.parent is not None:
+        sentence = (
+            f"on {format_moment(summary.judged)}, from the sealed answers of an earlier judgement"
+        )
+        notices.append(Notice("derived", "JUDGED AGAIN", sentence))
     return notices
+
+
+def describe_parent(summary: Summary) -> str | None:
+    """
+    Say of a judgement that was made later whose evidence it judges again and when, else return None.
+    """
+    if summary.parent is None:
+        return None
+    return (
+        f"The raw answers of run {summary.run_id} were judged again on {format_moment(summary.judged)}. "
+        f"The judgement sealed with them stays as it was; its seal is {summary.parent}."
+    )
 
 
 def describe_selection(summary: Summary) -> str:
@@ -181,6 +263,22 @@ def describe_selection(summary: Summary) -> str:
     return f"only {' and '.join(parts)}"
 
 
+def list_changes(summary: Summary) -> list[tuple[str, int]]:
+    """
+    Return how many findings and accounts changed since the previous run, and how.
+
+    The first three add up to the findings of this run; the last two are numbers of accounts.
+    """
+    states = (State.NEW, State.REOPENED, State.STILL_OPEN, State.FIXED, State.NOT_SCANNED)
+    counts = [(CHANGES[state], str(state)) for state in states]
+    counts += [
+        ("in accounts that left", str(State.ACCOUNT_LEFT)),
+        ("accounts that joined", "accounts-joined"),
+        ("accounts that left", "accounts-left"),
+    ]
+    return [(words, summary.changes.get(key, 0)) for words, key in counts]
+
+
 _SETTLED = (
     Confirmation.FIXED_SINCE_REPORT,
     Confirmation.PASSWORD_REMOVED,
@@ -189,11 +287,12 @@ _SETTLED = (
 
 
 def _list_exceptions(summary: Summary) -> list[str]:
-    users = summary.users
     noted = []
-    if users.console_without_mfa:
+    # Not the users counted without MFA: what a report too old to be used shows is no exception.
+    alone = sum(total.failed for total in summary.checks if total.check == CONFIRMED_CHECK)
+    if alone:
         sentence = (
-            f"{users.console_without_mfa:,} of {count(users.console, 'console user')} "
+            f"{alone:,} of {count(summary.users.console, 'console user')} "
             "can sign in with a password alone"
         )
         settled = sum(summary.findings_by_confirmation.get(state, 0) for state in _SETTLED)
@@ -202,11 +301,29 @@ def _list_exceptions(summary: Summary) -> list[str]:
                 f"By their accounts' reports {sentence}; {settled:,} no longer could when asked"
             )
         noted.append(sentence)
-    further = [
-        f"{check.title[:1].lower()}{check.title[1:]} ({check.failed:,})"
-        for check in summary.checks
-        if check.failed and check.check != _CONSOLE_CHECK
-    ]
+    further = _list_further(summary)
     if further:
         noted.append(f"{'also noted' if noted else 'Exceptions were noted'}: {', '.join(further)}")
     return noted
+
+
+def _list_further(summary: Summary) -> list[str]:
+    """
+    Name the gravest checks that noted exceptions, and count the others: a conclusion is read in one breath.
+    """
+    failed = [total for total in summary.checks if total.failed and total.check != CONFIRMED_CHECK]
+    ranked = sorted(failed, key=_rank)
+    grave = [total for total in ranked if total.severity in _GRAVE]
+    named = (grave or ranked)[:_NAMED_CHECKS]
+    rest = [total for total in ranked if total not in named]
+    if len(rest) == 1:
+        named, rest = ranked, []
+    words = [f"{total.title[:1].lower()}{total.title[1:]} ({total.failed:,})" for total in named]
+    if rest:
+        number = sum(total.failed for total in rest)
+        words.append(f"{count(number, 'exception')} of {count(len(rest), 'further check')}")
+    return words
+
+
+def _rank(total: CheckTotals) -> int:
+    return list(Severity).index(total.severity)

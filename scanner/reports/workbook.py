@@ -15,15 +15,26 @@ from scanner.reports.archive import open_workbook, save_workbook
 from scanner.reports.covers import write_method, write_summary
 from scanner.reports.naming import claim, name_document
 from scanner.reports.sheets import ROW_LIMIT, Print, TableLayout, write_table
-from scanner.reports.tables import Row, list_rows, list_user_columns, stream_users
-from scanner.reports.wording import TITLE, list_notices
+from scanner.reports.tables import (
+    ACCEPTANCE_COLUMNS,
+    Row,
+    list_acceptances,
+    list_account_checks,
+    list_rows,
+    list_user_columns,
+    select_changes,
+    stream_users,
+)
+from scanner.reports.wording import NO_PREVIOUS_RUN, TITLE, list_notices
 
-_WIDTHS = {
+WIDTHS = {
     "account_id": 15.0,
     "account_name": 26.0,
-    "acceptance": 16.0,
+    "acceptance": 22.0,
+    "acceptance_note": 46.0,
     "arn": 52.0,
-    "check": 26.0,
+    "check": 30.0,
+    "closed": 21.0,
     "confirmation": 19.0,
     "confirmation_note": 30.0,
     "control_id": 12.0,
@@ -36,8 +47,10 @@ _WIDTHS = {
     "last_seen": 21.0,
     "name": 26.0,
     "observation": 58.0,
+    "opened": 21.0,
     "ou_ids": 30.0,
     "ou_path": 30.0,
+    "population": 50.0,
     "reason": 80.0,
     "reason_code": 19.0,
     "report_sha256": 30.0,
@@ -45,7 +58,17 @@ _WIDTHS = {
     "user": 28.0,
     "user_creation_time": 21.0,
 }
-_MARKED = frozenset({"verdict", "severity", "outcome"})
+_ACCEPTANCE_WIDTHS = {
+    "account": 15.0,
+    "approver": 24.0,
+    "id": 24.0,
+    "kind": 22.0,
+    "owner": 24.0,
+    "reason": 60.0,
+    "ticket": 16.0,
+    "warnings": 60.0,
+}
+_MARKED = frozenset({"verdict", "severity", "outcome", "state"})
 
 
 def render_workbook(run: StoredRun, folder: Path, row_limit: int = ROW_LIMIT) -> list[Path]:
@@ -54,8 +77,8 @@ def render_workbook(run: StoredRun, folder: Path, row_limit: int = ROW_LIMIT) ->
     """
     summary = run.summary
     path = claim(folder / name_document(summary, "xlsx"))
-    page = _describe_page(run)
-    with open_workbook(_describe_document(summary)) as workbook:
+    page = describe_page(run)
+    with open_workbook(describe_document(summary)) as workbook:
         write_summary(workbook, run, page)
         for layout, rows in _list_tables(run):
             write_table(workbook, layout, rows, page, row_limit)
@@ -66,21 +89,48 @@ def render_workbook(run: StoredRun, folder: Path, row_limit: int = ROW_LIMIT) ->
 
 
 def _list_tables(run: StoredRun) -> Iterator[tuple[TableLayout, Iterable[Row]]]:
-    yield _lay_out("Findings", run.findings(), "No findings in the accounts that were read")
+    yield _lay_out("Findings", run.findings(), "No findings")
+    yield (
+        TableLayout(
+            "Accepted risks",
+            ACCEPTANCE_COLUMNS,
+            "No accepted risks were given",
+            WIDTHS | _ACCEPTANCE_WIDTHS,
+            frozenset({"state"}),
+        ),
+        list_acceptances(run),
+    )
+    yield _lay_out("Changes", select_changes(run), _explain_no_changes(run))
     columns = list_user_columns(run)
-    checks = frozenset(check.check for check in run.summary.checks)
+    checks = frozenset(total.check for total in run.summary.checks)
     empty = "No account was read"
-    yield TableLayout("Users", columns, empty, _WIDTHS, checks), stream_users(run)
-    yield _lay_out("Accounts", run.accounts(), "The organization lists no accounts")
+    yield TableLayout("Users", columns, empty, WIDTHS, checks), stream_users(run)
+    yield _lay_out(
+        "Accounts",
+        run.accounts(),
+        "The organization lists no accounts",
+        _MARKED | set(list_account_checks(run)),
+    )
     yield _lay_out("Controls", run.controls(), "No framework was chosen")
 
 
-def _lay_out(title: str, frame: pd.DataFrame, empty: str) -> tuple[TableLayout, Iterable[Row]]:
+def _explain_no_changes(run: StoredRun) -> str:
+    if run.summary.previous is None:
+        return NO_PREVIOUS_RUN
+    return "Nothing changed since the previous run, and nothing is open"
+
+
+def _lay_out(
+    title: str, frame: pd.DataFrame, empty: str, marked: frozenset[str] = _MARKED
+) -> tuple[TableLayout, Iterable[Row]]:
     columns = [str(name) for name in frame.columns]
-    return TableLayout(title, columns, empty, _WIDTHS, _MARKED), list_rows(frame)
+    return TableLayout(title, columns, empty, WIDTHS, marked), list_rows(frame)
 
 
-def _describe_document(summary: Summary) -> DocumentProperties:
+def describe_document(summary: Summary) -> DocumentProperties:
+    """
+    Return a workbook's own properties.
+    """
     return DocumentProperties(
         title=f"{TITLE}: {summary.organization_id}, {summary.period}",
         creator=f"orgproof {summary.tool_version}",
@@ -90,7 +140,10 @@ def _describe_document(summary: Summary) -> DocumentProperties:
     )
 
 
-def _describe_page(run: StoredRun) -> Print:
+def describe_page(run: StoredRun) -> Print:
+    """
+    Return what stands on each printed page of a workbook: the run, its notices, its seal.
+    """
     summary = run.summary
     labels = ", ".join(notice.label for notice in list_notices(summary))
     return Print(

@@ -31,9 +31,10 @@ def _passing(kind: FaultKind, **members: float | str | None) -> Draw:
 
 _K = FaultKind
 
-_ELSEWHERE = frozenset({_K.CALLER_EXPIRED, _K.NOT_IN_ORGANIZATION, _K.CSV_UNQUOTED})
+_ELSEWHERE = frozenset({_K.CALLER_EXPIRED, _K.NOT_IN_ORGANIZATION, _K.CSV_UNQUOTED, _K.REPORT_OLD})
 """
-Kinds that concern the whole scan, or whose right outcome is a matter of taste.
+Kinds that concern the whole scan, whose right outcome is a matter of taste, or that leave an account
+read and every verdict open.
 """
 
 DRAWS: tuple[Draw, ...] = (

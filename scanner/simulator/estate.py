@@ -139,6 +139,13 @@ class LiveAccount:
             user = replace(user, password=Password(moment) if password else None)
         self.users[key] = user
 
+    def create_user(self, name: str) -> None:
+        """
+        Make a user without any credentials; a report already made stays.
+        """
+        self._settle()
+        self.users[name.casefold()] = User(name=name, created=-self._clock.elapsed)
+
     def _settle(self) -> None:
         if self._ready_at is not None and self._clock.now() >= self._ready_at:
             self._snapshot = self._take_snapshot(self._ready_at)

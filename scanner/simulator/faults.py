@@ -9,9 +9,10 @@ A plan is written as JSON:
 `account` is an id or `*`; calls to Organizations count as the calling account's. `operation` is
 `service:Name`, `service:*` or `*`, and each kind has its own when none is given
 (`scanner.simulator.kinds`). `after` lets that many calls pass first; `times` ends the fault after so
-many, for each account. `page` picks a page of a listing, `seconds` is a duration, and `user` names a
-user where a fault concerns one. Of `expired-token` and `caller-expired`, `after` counts the requests
-that each session may make and `times` the sessions.
+many, for each account. `page` picks a page of a listing, `seconds` is a duration (of `report-old`, how
+much earlier the report claims to be made), and `user` names a user where a fault concerns one. Of
+`expired-token` and `caller-expired`, `after` counts the requests that each session may make and `times`
+the sessions.
 """
 
 import json

@@ -49,6 +49,7 @@ class FaultKind(StrEnum):
     BROKEN_BODY = "broken-body"
     BROKEN_BASE64 = "broken-base64"
     # the report's content
+    REPORT_OLD = "report-old"
     CSV_TRUNCATED = "csv-truncated"
     CSV_HALF = "csv-half"
     CSV_FOREIGN = "csv-foreign"
@@ -137,6 +138,7 @@ FACTS: dict[FaultKind, KindFacts] = {
     _K.HTML: KindFacts(_S.DELIVERY, GET, _R.BAD_RESPONSE),
     _K.BROKEN_BODY: KindFacts(_S.DELIVERY, GET, _R.BAD_RESPONSE),
     _K.BROKEN_BASE64: KindFacts(_S.CONTENT, GET, _R.BAD_RESPONSE),
+    _K.REPORT_OLD: KindFacts(_S.CONTENT, GET),
     _K.CSV_TRUNCATED: KindFacts(_S.CONTENT, GET, _R.MALFORMED_REPORT),
     _K.CSV_HALF: KindFacts(_S.CONTENT, GET, _R.MALFORMED_REPORT),
     _K.CSV_FOREIGN: KindFacts(_S.CONTENT, GET, _R.WRONG_ACCOUNT),

@@ -132,6 +132,13 @@ class Simulator:
         with self._gateway.lock:
             self.clock.advance(seconds)
 
+    def create(self, account_id: str, user_name: str) -> None:
+        """
+        Make a user who holds nothing yet. A report already made stays as it is.
+        """
+        with self._gateway.lock:
+            self._estate.account(account_id).create_user(user_name)
+
     def change(
         self,
         account_id: str,

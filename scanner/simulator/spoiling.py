@@ -6,14 +6,17 @@ import base64
 import json
 import re
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from scanner.simulator.faults import Fault
 from scanner.simulator.kinds import FaultKind
 from scanner.simulator.organizations import step_back
+from scanner.simulator.report import format_time
 from scanner.simulator.tampering import tamper
 from scanner.simulator.wire import Delivery, Reply, write_json
 
 _CONTENT = re.compile(rb"(?<=<Content>)[^<]*(?=</Content>)")
+_GENERATED = re.compile(rb"(?<=<GeneratedTime>)[^<]*(?=</GeneratedTime>)")
 _DELIVERIES = {
     FaultKind.RESET: Delivery.RESET,
     FaultKind.CUT_BODY: Delivery.CUT,
@@ -39,6 +42,8 @@ def spoil_content(fault: Fault, result: bytes, *, foreign_id: str) -> bytes:
     """
     Return a GetCredentialReport result with its report as the fault leaves it.
     """
+    if fault.kind is FaultKind.REPORT_OLD:
+        return _GENERATED.sub(lambda match: _move_back(match[0], fault.seconds), result)
 
     def change(match: re.Match[bytes]) -> bytes:
         if fault.kind is FaultKind.BROKEN_BASE64:
@@ -48,6 +53,11 @@ def spoil_content(fault: Fault, result: bytes, *, foreign_id: str) -> bytes:
         return base64.b64encode(tamper(fault.kind, content, foreign_id=foreign_id))
 
     return _CONTENT.sub(change, result)
+
+
+def _move_back(stamp: bytes, seconds: float) -> bytes:
+    moment = datetime.fromisoformat(stamp.decode()) - timedelta(seconds=seconds)
+    return format_time(moment).encode()
 
 
 def spoil_listing(fault: Fault, result: bytes) -> bytes:

@@ -1,40 +1,45 @@
 """
-Finished runs for the tests of documents: judged by the real checks, written as a scan would leave them.
+Finished runs for the tests of documents: raw answers as AWS gives them, judged and sealed as a scan does.
 """
 
-from collections import Counter
+import csv
+import hashlib
+import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from scanner.confirmation import LiveState
-from scanner.credentials import REPORT_COLUMNS, ReportRows, build_table
+import yaml
+
+from scanner.confirmation import GET_LOGIN_PROFILE, LIST_MFA_DEVICES, LIST_USER_TAGS, live_file
+from scanner.credentials import REPORT_COLUMNS
 from scanner.evidence import StoredRun
-from scanner.evidence.store import write_file
-from scanner.evidence.tables import (
-    ACCOUNTS,
-    CONTROLS,
-    FINDINGS,
-    open_table,
-    users_schema,
-    write_table,
-)
-from scanner.frameworks import Framework, bind_checks, load_framework
-from scanner.judge import Tally, judge_controls, judge_table, list_findings, name_controls
+from scanner.evidence.previous import name_inputs, take_previous
+from scanner.evidence.replay import derive_tables
+from scanner.evidence.run import name_catalogs
+from scanner.evidence.seal import seal
+from scanner.evidence.store import Store
+from scanner.frameworks import load_framework
 from scanner.model import (
     ROOT_USER,
-    Account,
     AccountId,
-    AccountTotals,
-    Confirmation,
+    Attempt,
+    Exclusion,
+    Notes,
+    ReasonCode,
+    ScanRecord,
+    ScopeRule,
     Selection,
-    Summary,
-    Window,
+    Terms,
 )
 from scanner.records import encode
 
+ORGANIZATION = "o-a1b2c3d4e5"
+MANAGEMENT = AccountId("000000000017")
+ROOT_UNIT = "r-ab12"
 STARTED = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
 FINISHED = datetime(2026, 11, 24, 10, 27, 31, tzinfo=UTC)
 
@@ -60,6 +65,17 @@ HOSTILE = (
 
 
 @dataclass(frozen=True)
+class Live:
+    """
+    What an account says about one user when asked: MFA devices, tags, or an error.
+    """
+
+    devices: tuple[str, ...] = ()
+    owner: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class Person:
     """
     One row of a credential report, in the report's own words.
@@ -70,18 +86,21 @@ class Person:
     mfa: str = "true"
     key: str = "false"
     path: str = "/"
-    live: LiveState | None = None
+    live: Live | None = None
 
 
 ROOT = Person(ROOT_USER, password="false", mfa="false")
-OPEN = LiveState(Confirmation.STILL_OPEN, None, "team-payments@example.com")
-FIXED = LiveState(Confirmation.FIXED_SINCE_REPORT, "virtual device since 2026-11-24", None)
+OPEN = Live(owner="team-payments@example.com")
+FIXED = Live(devices=("arn:aws:iam::012345678901:mfa/bob",))
 
 
 @dataclass(frozen=True)
 class Listed:
     """
-    One listed account: its people when it was collected, else why it was not.
+    One listed account: its people when it was read, else why it was not.
+
+    `counted` is IAM's own number of users (as many as there are people, unless given), `known` the users
+    whom ListUsers names where it was asked, `age` how old the report was when collecting began.
     """
 
     id: str
@@ -89,10 +108,14 @@ class Listed:
     ou: tuple[str, ...] = ("Root", "Workloads")
     people: tuple[Person, ...] | None = ()
     root: Person = ROOT
-    outcome: str = "collected"
-    reason_code: str | None = None
+    reason_code: ReasonCode | None = None
     reason: str | None = None
     state: str = "ACTIVE"
+    exclusion: str | None = None
+    counted: int | None = -1
+    known: tuple[str, ...] | None = None
+    age: timedelta | None = None
+    tags: Mapping[str, str] | None = None
 
     def arn(self, person: Person) -> str:
         """
@@ -101,8 +124,14 @@ class Listed:
         tail = "root" if person.name == ROOT_USER else f"user{person.path}{person.name}"
         return f"arn:aws:iam::{self.id}:{tail}"
 
+    def generated(self, started: datetime) -> datetime:
+        """
+        Return when the account's report was made.
+        """
+        return started - (self.age or timedelta(minutes=int(self.id) % 200))
 
-def missed(id: str, name: str, code: str = "access-denied") -> Listed:  # noqa: A002
+
+def missed(id: str, name: str, code: ReasonCode = ReasonCode.ACCESS_DENIED) -> Listed:  # noqa: A002
     """
     Return an account that could not be read.
     """
@@ -110,7 +139,7 @@ def missed(id: str, name: str, code: str = "access-denied") -> Listed:  # noqa: 
         f"account {id} ({name}): the role orgproof-reader cannot be assumed (AccessDenied); "
         "create it there or pass --role-name"
     )
-    return Listed(id, name, people=None, outcome="not-collected", reason_code=code, reason=reason)
+    return Listed(id, name, people=None, reason_code=code, reason=reason)
 
 
 def ordinary() -> list[Listed]:
@@ -140,29 +169,16 @@ def ordinary() -> list[Listed]:
             root=Person(ROOT_USER, password="not_supported", mfa="true"),
         ),
         Listed("222222222222", "sandbox", ("Root", "Sandbox"), ()),
-        Listed(
-            "333333333333",
-            "left-out",
-            people=None,
-            outcome="excluded",
-            reason_code="excluded",
-            reason="account 333333333333 (left-out): excluded by the settings: run by a partner",
-        ),
-        Listed(
-            "444444444444",
-            "closed",
-            people=None,
-            outcome="not-active",
-            reason_code="not-active",
-            reason="account 444444444444 (closed): its state is SUSPENDED, and only ACTIVE accounts can be read",
-            state="SUSPENDED",
-        ),
+        Listed("333333333333", "left-out", people=None, exclusion="run by a partner"),
+        Listed("444444444444", "closed", people=None, state="SUSPENDED"),
     ]
 
 
 def hostile() -> list[Listed]:
     """
     Return accounts, OUs and users that are all named to do harm.
+
+    A report that holds control characters is refused whole, so users' names are without them.
     """
     accounts = [
         Listed(
@@ -170,18 +186,23 @@ def hostile() -> list[Listed]:
             name,
             ("Root", name, HOSTILE[-number - 1]),
             (
-                Person(name, mfa="false", live=OPEN),
+                Person(user, mfa="false", live=OPEN),
                 Person(
                     f"x{number}",
                     mfa="false",
-                    path=f"/{name}/",
-                    live=LiveState(Confirmation.NOT_CHECKED, name, name),
+                    path=f"/{user}/",
+                    live=Live(owner=name, error=name),
                 ),
             ),
         )
         for number, name in enumerate(HOSTILE)
+        for user in [re.sub(r"[\x00-\x1f]", "", name)]
     ]
-    return [*accounts, *(missed(f"{600000000000 + n}", name) for n, name in enumerate(HOSTILE))]
+    return [
+        Listed(MANAGEMENT, HOSTILE[0], ("Root",), (Person("ada"),)),
+        *accounts,
+        *(missed(f"{600000000000 + n}", name) for n, name in enumerate(HOSTILE)),
+    ]
 
 
 def clean() -> list[Listed]:
@@ -199,7 +220,7 @@ def large(accounts: int, users: int, findings: int) -> list[Listed]:
     Return many accounts with `users` users in all, of whom about `findings` lack a device.
     """
     each, every = users // accounts, max(1, users // max(findings, 1))
-    return [
+    members = [
         Listed(
             f"{100000000000 + number}",
             f"workload-{number:05}",
@@ -211,153 +232,299 @@ def large(accounts: int, users: int, findings: int) -> list[Listed]:
         )
         for number in range(accounts)
     ]
+    return [Listed(MANAGEMENT, "management", ("Root",), (Person("ada"),)), *members]
+
+
+def accept(id: str, user: str, **fields: Any) -> dict[str, Any]:  # noqa: A002
+    """
+    Return one accepted risk as its file holds it: alice's missing device, unless fields say otherwise.
+    """
+    return {
+        "id": id,
+        "kind": "compensating-control",
+        "account": "012345678901",
+        "user": user,
+        "check": "console-no-mfa",
+        "reason": "Sealed password; each use pages the security team.",
+        "owner": "Payments platform",
+        "approver": "Noor Haddad, CISO",
+        "ticket": "RISK-118",
+        "from": date(2026, 9, 1),
+        "until": date(2027, 8, 31),
+        **fields,
+    }
+
+
+def write_acceptances(*entries: Mapping[str, Any]) -> bytes:
+    """
+    Return a file of accepted risks.
+    """
+    return yaml.safe_dump({"format": 1, "acceptances": list(entries)}, allow_unicode=True).encode()
+
+
+BEFORE = STARTED - timedelta(days=100)
+"""
+When the run before the eventful one began: more than a quarter earlier.
+"""
+
+
+def write_eventful(folder: Path, **changes: Any) -> StoredRun:
+    """
+    Write a run with everything that a run can hold, after a run a hundred days before it.
+
+    Since then bob was fixed, newcomer came, one account left and others joined. One risk is accepted, one
+    acceptance expired, one has not begun, one matches nothing. One report is old, one account has more
+    users than its report and says why, one fewer and does not, one gave no count, one was not read.
+    """
+    management, payments, lake, *others = ordinary()
+    gone = Listed("555555555555", "gone", people=(Person("zed", mfa="false"),))
+    previous = write_run(
+        folder, [management, payments, lake, gone], started=BEFORE, period="2026-Q3"
+    )
+    without_bob = tuple(person for person in payments.people or () if person.name != "bob")
+    now = [
+        management,
+        replace(payments, people=(*without_bob, Person("newcomer", mfa="false"))),
+        replace(lake, counted=3, known=("dora", "erin", "fresh")),
+        *others,
+        Listed(
+            "666666666666",
+            "old-report",
+            people=(Person("late", mfa="false"),),
+            age=timedelta(hours=30),
+        ),
+        Listed("777777777777", "uncounted", people=(Person("una"),), counted=None),
+        Listed("888888888888", "fewer", people=(Person("vera"), Person("fern")), counted=1),
+        missed("999999999999", "unreachable"),
+    ]
+    acceptances = write_acceptances(
+        accept("sealed-alice", "alice"),
+        accept(
+            "old-erin",
+            "erin",
+            account="111111111111",
+            **{"from": date(2026, 1, 1), "until": date(2026, 10, 31)},
+        ),
+        accept(
+            "future",
+            "newcomer",
+            ticket="RISK-200",
+            **{"from": date(2026, 12, 1), "until": date(2027, 3, 1)},
+        ),
+        accept("nobody", "ghost-*", approver="Payments platform"),
+    )
+    return write_run(
+        folder,
+        now,
+        scopes=(
+            ScopeRule(
+                "pci-dss-4.0.1",
+                accounts=(AccountId("012345678901"),),
+                ous=(name_unit("Sandbox"),),
+            ),
+        ),
+        acceptances=acceptances,
+        previous=previous,
+        warnings=("run 20260801T000000Z is no previous run to compare with: it was altered",),
+        **changes,
+    )
+
+
+def name_unit(*names: str) -> str:
+    """
+    Return the id of the OU with this path, such as `name_unit("Workloads", "Production")`.
+    """
+    return f"ou-ab12-{hashlib.sha256(repr(names).encode()).hexdigest()[:8]}"
 
 
 def write_run(
     folder: Path,
     accounts: Sequence[Listed],
     frameworks: Sequence[str] = ("pci-dss-4.0.1", "iso-27001-2022"),
+    *,
+    started: datetime = STARTED,
+    period: str = "2026-Q4",
+    scopes: tuple[ScopeRule, ...] = (),
+    acceptances: bytes | None = None,
+    previous: StoredRun | None = None,
+    warnings: tuple[str, ...] = (),
     **changes: Any,
 ) -> StoredRun:
     """
-    Write a finished run and open it. `changes` replaces fields of the summary.
+    Write, judge and seal a run in a folder of its own below `folder`, and open it.
+
+    `changes` replaces fields of the summary afterwards, as somebody might who edits the file.
     """
-    catalogs = [load_framework(name) for name in frameworks]
-    checks = bind_checks(catalogs)
-    listed = sorted(accounts, key=lambda account: account.id)
-    read = [account for account in listed if account.people is not None]
-    table = judge_table(build_table([_report(account) for account in read]), checks)
-    tally = Tally(checks)
-    if read:
-        tally.add(table)
-    findings = list_findings(
-        table,
-        checks,
-        {AccountId(a.id): _account(a) for a in listed},
-        _live(read),
-        name_controls(catalogs),
+    store = Store(folder / f"{started:%Y%m%dT%H%M%SZ}")
+    terms = Terms(
+        period=period,
+        selection=Selection(
+            exclusions=tuple(
+                Exclusion(AccountId(account.id), account.exclusion)
+                for account in accounts
+                if account.exclusion
+            )
+        ),
+        scopes=scopes,
+        max_report_age_hours=24,
+        frameworks=tuple(frameworks),
+        formats=("json",),
+        role_name="orgproof-reader",
+        roles={},
+        uses_external_id=False,
+        confirm=True,
+        owner_tags=("owner",),
+        workers=2,
+        account_deadline=120,
+        endpoint=None,
+        simulated=False,
+        organization_name="Example Payments Ltd",
+        prepared_by="Cloud Security",
     )
-    outcomes = Counter(account.outcome for account in listed)
-    tables = folder / "tables"
-    write_table(tables / "accounts.parquet", ACCOUNTS, [_row(account) for account in listed])
-    with open_table(tables / "users.parquet", users_schema([c.name for c in checks])) as writer:
-        if read:
-            writer.write(table)
-    write_table(tables / "findings.parquet", FINDINGS, findings)
-    controls = judge_controls(catalogs, tally.checks(), outcomes["not-collected"])
-    write_table(tables / "controls.parquet", CONTROLS, controls)
-    for catalog in catalogs:
-        write_file(folder / "inputs" / "frameworks" / f"{catalog.id}.yaml", catalog.source)
-    summary = _summarise(listed, findings, tally, catalogs)
-    write_file(folder / "summary.json", encode(replace(summary, **changes)))
-    write_file(folder / "manifest.json", b'{"format": 1}\n')
-    return StoredRun(folder)
+    _write_organization(store, accounts)
+    for account in accounts:
+        _write_account(store, account, started)
+    finished = started + (FINISHED - STARTED)
+    record = ScanRecord(started, finished, interrupted=False, tool_version="0.1.0")
+    store.keep("scan.json", encode(record))
+    inputs = {
+        "settings.json": encode(terms),
+        "notes.json": encode(Notes(started, warnings)),
+        **name_catalogs(load_framework(name) for name in frameworks),
+    }
+    if scopes:
+        inputs["settings.toml"] = b"# the scopes\n"
+    if acceptances is not None:
+        inputs["acceptances.yaml"] = acceptances
+    if previous is not None:
+        inputs |= name_inputs(take_previous(previous.folder))
+    for name, content in inputs.items():
+        store.write(f"inputs/{name}", content)
+    summary = replace(derive_tables(store.folder), **changes)
+    store.write("summary.json", encode(summary))
+    seal(store, summary)
+    return StoredRun(store.folder)
 
 
-def _report(account: Listed) -> ReportRows:
-    people = sorted((account.root, *(account.people or ())), key=account.arn)
-    rows = [_line(account, person) for person in people]
-    return ReportRows(AccountId(account.id), _generated(account), rows, [None] * len(rows))
+def _write_organization(store: Store, accounts: Sequence[Listed]) -> None:
+    children: dict[str, dict[str, dict[str, str]]] = {}
+    listed = []
+    for account in accounts:
+        units = [ROOT_UNIT]
+        for depth in range(1, len(account.ou)):
+            unit = name_unit(*account.ou[1 : depth + 1])
+            children.setdefault(units[-1], {})[unit] = {"Id": unit, "Name": account.ou[depth]}
+            units.append(unit)
+        listed.append(
+            {
+                "Id": account.id,
+                "Name": account.name,
+                "Email": f"{account.id}@example.com",
+                "State": account.state,
+                "Paths": [f"{ORGANIZATION}/{'/'.join(units)}/{account.id}/"],
+            }
+        )
+    caller = f"arn:aws:sts::{MANAGEMENT}:assumed-role/orgproof-scanner/quarterly"
+    described = {"Id": ORGANIZATION, "MasterAccountId": MANAGEMENT}
+    answers: Mapping[str, object] = {
+        "caller.json": {"Account": MANAGEMENT, "Arn": caller},
+        "organization.json": {"Organization": described},
+        "accounts.json": {"pages": [{"Accounts": listed}]},
+        "organizational-units.json": {
+            "roots": [{"Id": ROOT_UNIT, "Name": "Root"}],
+            "children": {parent: list(found.values()) for parent, found in children.items()},
+        },
+        "account-tags.json": {
+            "tags": {
+                account.id: [{"Key": key, "Value": value} for key, value in account.tags.items()]
+                for account in accounts
+                if account.tags
+            }
+        },
+    }
+    for name, answer in answers.items():
+        store.keep(name, encode(answer))
 
 
-def _line(account: Listed, person: Person) -> list[str]:
+def _write_account(store: Store, account: Listed, started: datetime) -> None:
+    if account.exclusion or account.state != "ACTIVE":
+        return
+    keep = store.keep_for(AccountId(account.id))
+    fetched = started + timedelta(seconds=95)
+    was_read = account.people is not None
+    generated = account.generated(started)
+    attempt = Attempt(
+        account_id=AccountId(account.id),
+        started=started,
+        finished=fetched,
+        identity="role orgproof-reader",
+        reason_code=account.reason_code,
+        reason=account.reason,
+        generated_time=generated if was_read else None,
+        fetched=fetched if was_read else None,
+        requests=(),
+    )
+    keep("outcome-1.json", encode(attempt))
+    if account.people is None:
+        return
+    keep("credential-report.csv", _write_report(account, account.people, generated))
+    counted = len(account.people) if account.counted == -1 else account.counted
+    if counted is not None:
+        keep("account-summary.json", encode({"SummaryMap": {"Users": counted}}))
+    if account.known is not None:
+        made = started.isoformat()
+        users = [{"UserName": name, "CreateDate": made} for name in account.known]
+        keep("users.json", encode({"Users": users}))
+    for person in account.people:
+        if person.live:
+            keep(live_file(account.arn(person)), encode(_answer(account.arn(person), person.live)))
+
+
+def _answer(arn: str, live: Live) -> dict[str, object]:
+    devices = [
+        {"SerialNumber": serial, "EnableDate": "2026-11-24T09:00:00+00:00"}
+        for serial in live.devices
+    ]
+    asked: dict[str, object] = {"answer": {"MFADevices": devices}}
+    if live.error is not None:
+        asked = {"error": {"code": live.error}}
+    tags = [] if live.owner is None else [{"Key": "owner", "Value": live.owner}]
+    return {
+        "arn": arn,
+        "answers": {
+            LIST_MFA_DEVICES: asked,
+            GET_LOGIN_PROFILE: {"answer": {"LoginProfile": {}}},
+            LIST_USER_TAGS: {"answer": {"Tags": tags}},
+        },
+    }
+
+
+def _write_report(account: Listed, people: Sequence[Person], generated: datetime) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(REPORT_COLUMNS)
+    writer.writerows(_list_cells(account, person, generated) for person in (account.root, *people))
+    return text.getvalue().encode()
+
+
+def _list_cells(account: Listed, person: Person, generated: datetime) -> list[str]:
+    def ago(days: int) -> str:
+        return f"{generated - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
+
+    has_password, has_key = person.password == "true", person.key == "true"
     values = dict.fromkeys(REPORT_COLUMNS, "N/A") | {
         "user": person.name,
         "arn": account.arn(person),
         "user_creation_time": "2021-03-04T05:06:07Z",
         "password_enabled": person.password,
-        "password_last_used": "2026-10-01T08:09:10Z" if person.password == "true" else "N/A",
+        "password_last_used": ago(14) if has_password else "N/A",
+        "password_last_changed": ago(54) if has_password else "N/A",
         "mfa_active": person.mfa,
         "access_key_1_active": person.key,
-        "access_key_1_last_rotated": "2024-01-02T03:04:05Z" if person.key == "true" else "N/A",
+        "access_key_1_last_rotated": ago(54) if has_key else "N/A",
+        "access_key_1_last_used_date": ago(4) if has_key else "N/A",
         "access_key_2_active": "false",
         "cert_1_active": "false",
         "cert_2_active": "false",
     }
     return [values[name] for name in REPORT_COLUMNS]
-
-
-def _generated(account: Listed) -> datetime:
-    return STARTED - timedelta(minutes=int(account.id) % 200)
-
-
-def _account(account: Listed) -> Account:
-    return Account(
-        AccountId(account.id), account.name, "x@example.com", account.state, (), account.ou
-    )
-
-
-def _live(read: Sequence[Listed]) -> Mapping[str, LiveState]:
-    return {
-        account.arn(person): person.live
-        for account in read
-        for person in account.people or ()
-        if person.live
-    }
-
-
-def _row(account: Listed) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "account_id": account.id,
-        "name": account.name,
-        "email": f"{account.id}@example.com",
-        "state": account.state,
-        "ou_ids": "r-ab12; ou-ab12-11111111",
-        "ou_path": _account(account).ou_path,
-        "outcome": account.outcome,
-        "reason_code": account.reason_code,
-        "reason": account.reason,
-    }
-    if account.people is not None:
-        row |= {
-            "generated_time": _generated(account),
-            "report_age_seconds": int((STARTED - _generated(account)).total_seconds()) + 95,
-            "report_sha256": "ab" * 32,
-            "users": len(account.people),
-            "iam_users": len(account.people),
-        }
-    return row
-
-
-def _summarise(
-    listed: Sequence[Listed],
-    findings: Sequence[Mapping[str, Any]],
-    tally: Tally,
-    catalogs: Sequence[Framework],
-) -> Summary:
-    outcomes = Counter(account.outcome for account in listed)
-    generated = [_generated(account) for account in listed if account.people is not None]
-    return Summary(
-        run_id="20261124T101500Z",
-        period="2026-Q4",
-        organization_id="o-a1b2c3d4e5",
-        management_account_id=AccountId("000000000017"),
-        partition="aws",
-        caller_arn="arn:aws:sts::000000000017:assumed-role/orgproof-scanner/quarterly",
-        role_name="orgproof-reader",
-        endpoint=None,
-        simulated=False,
-        interrupted=False,
-        tool_version="0.1.0",
-        prepared_by="Cloud Security",
-        organization_name="Example Payments Ltd",
-        selection=Selection(),
-        window=Window(
-            STARTED, FINISHED, min(generated, default=None), max(generated, default=None)
-        ),
-        accounts=AccountTotals(
-            len(listed),
-            outcomes["collected"],
-            outcomes["not-collected"],
-            outcomes["excluded"],
-            outcomes["not-active"],
-        ),
-        reasons=Counter(str(a.reason_code) for a in listed if a.outcome == "not-collected"),
-        users=tally.users(),
-        checks=tally.checks(),
-        findings=len(findings),
-        findings_by_verdict=Counter(row["verdict"] for row in findings),
-        findings_by_confirmation=Counter(row["confirmation"] for row in findings),
-        frameworks=tuple(catalog.ref for catalog in catalogs),
-        exit_status=0,
-    )

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.functional
         ("scan",),
         ("demo",),
         ("render",),
+        ("sample",),
         ("frameworks",),
         ("frameworks", "list"),
         ("frameworks", "show"),
@@ -41,7 +42,9 @@ def test_every_command_explains_itself(command, words):
     assert len(done.stdout.splitlines()) > 5
 
 
-@pytest.mark.parametrize("words", [("scan",), ("demo",), ("render",), ("frameworks", "check")])
+@pytest.mark.parametrize(
+    "words", [("scan",), ("demo",), ("render",), ("sample",), ("frameworks", "check")]
+)
 def test_help_has_an_example(command, words):
     """
     The commands that take arguments show one example.
@@ -51,7 +54,9 @@ def test_help_has_an_example(command, words):
     assert "Example: orgproof" in " ".join(done.stdout.split())
 
 
-@pytest.mark.parametrize("words", [("nonsense",), ("frameworks", "nonsense"), ("render",)])
+@pytest.mark.parametrize(
+    "words", [("nonsense",), ("frameworks", "nonsense"), ("render",), ("sample",)]
+)
 def test_a_wrong_command_is_status_2(command, words):
     """
     What is no command, or lacks its argument, ends with status 2.

@@ -4,15 +4,22 @@ import json
 import re
 import subprocess
 import sys
+from datetime import date, timedelta
 
 import pytest
 import reports_fixture as fixture
 
 from scanner.errors import RenderError
-from scanner.evidence.tables import ACCOUNTS, CONTROLS, FINDINGS, users_schema
+from scanner.evidence.tables import (
+    CONTROLS,
+    FINDINGS,
+    HISTORY,
+    accounts_schema,
+    users_schema,
+)
 from scanner.model import CheckTotals, Severity
 from scanner.reports import FORMATS
-from scanner.reports.tables import list_records
+from scanner.reports.tables import ACCEPTANCE_COLUMNS, list_records
 
 FORBIDDEN = re.compile(rb"compliant|certified|passed pci|pci.passed", re.IGNORECASE)
 
@@ -31,6 +38,11 @@ def read_csv(path):
 @pytest.fixture
 def run(tmp_path):
     return fixture.write_run(tmp_path, fixture.ordinary())
+
+
+@pytest.fixture
+def eventful(tmp_path):
+    return fixture.write_eventful(tmp_path)
 
 
 @pytest.fixture
@@ -83,7 +95,7 @@ def test_a_period_that_leads_elsewhere_is_refused(tmp_path, kind, period):
     with pytest.raises(RenderError, match="cannot be part of a file name"):
         render(run, kind)
 
-    assert list((tmp_path / "run" / "reports").iterdir()) == []
+    assert list((run.folder / "reports").iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "csv", "json"])
@@ -126,18 +138,35 @@ def test_no_text_document_promises_anything(run, kind):
 
 def test_csv_columns_are_the_tables_own(run):
     """
-    The four files hold the documented columns in their order, under the documented names.
+    The files hold the documented columns in their order, under the documented names.
     """
     documents = render(run, "csv")
 
     headers = {name: read_csv(path)[0] for name, path in documents.items()}
-    checks = [check.check for check in run.summary.checks]
+    checks = run.summary.checks
+    of_accounts = [total.check for total in checks if total.subject == "account"]
+    of_rows = [total.check for total in checks if total.subject != "account"]
     assert headers == {
         "findings.csv": FINDINGS.names,
-        "accounts.csv": ACCOUNTS.names,
-        "users.csv": users_schema(checks).names,
+        "accounts.csv": accounts_schema(of_accounts).names,
+        "users.csv": users_schema(of_rows).names,
         "controls.csv": CONTROLS.names,
+        "acceptances.csv": list(ACCEPTANCE_COLUMNS),
+        "changes.csv": HISTORY.names,
     }
+
+
+def test_verdicts_about_accounts_stand_with_the_accounts(run):
+    """
+    A check about accounts is no column of the users, and a check of rows is none of the accounts.
+    """
+    documents = render(run, "csv")
+    users, accounts = (read_csv(documents[f"{name}.csv"])[0] for name in ("users", "accounts"))
+
+    assert {"account-not-collected", "report-stale", "population-mismatch"} <= set(accounts)
+    assert not set(accounts) & {"console-no-mfa", "extra-credentials"}
+    assert {"console-no-mfa", "extra-credentials"} <= set(users)
+    assert not set(users) & {"account-not-collected", "report-malformed"}
 
 
 def test_csv_is_what_rfc_4180_and_excel_expect(run):
@@ -189,15 +218,22 @@ def test_csv_names_are_shown_with_their_hidden_characters(hostile):
     assert "\u202e" not in text
 
 
-def test_csv_of_an_empty_run_is_headers(tmp_path):
+def test_csv_of_a_run_that_read_nothing_is_headers_and_the_account(tmp_path):
     """
-    No accounts still give four files that say which columns they would have.
+    No account read still gives every file, with its columns and what is known: that it was not read.
     """
-    run = fixture.write_run(tmp_path, [])
+    run = fixture.write_run(tmp_path, [fixture.missed(fixture.MANAGEMENT, "management")])
 
-    lengths = {name: len(read_csv(path)) for name, path in render(run, "csv").items()}
+    lengths = {name: len(read_csv(path)) - 1 for name, path in render(run, "csv").items()}
 
-    assert lengths == {"findings.csv": 1, "accounts.csv": 1, "users.csv": 1, "controls.csv": 9}
+    assert lengths == {
+        "findings.csv": 1,
+        "accounts.csv": 1,
+        "users.csv": 0,
+        "controls.csv": len(run.controls()),
+        "acceptances.csv": 0,
+        "changes.csv": 0,
+    }
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
@@ -211,7 +247,114 @@ def test_a_users_table_without_a_checks_verdicts_is_refused(tmp_path, kind):
     with pytest.raises(RenderError, match=r"users\.parquet has no column invented"):
         render(run, kind)
 
-    assert not list((tmp_path / "reports").glob("*users*"))
+    assert not list((run.folder / "reports").glob("*users*"))
+
+
+def test_changes_are_those_of_this_run_alone(eventful, tmp_path):
+    """
+    New, still open, fixed and left findings are changes; what a run before had fixed already is none.
+    """
+    header, *rows = read_csv(render(eventful, "csv")["changes.csv"])
+    said = {(row[header.index("user")], row[header.index("state")]) for row in rows}
+
+    assert {("newcomer", "new"), ("bob", "fixed"), ("alice", "still-open")} <= said
+    assert ("zed", "account-left") in said
+    assert ("", "account-joined") in said
+
+    after = fixture.write_run(
+        tmp_path / "next",
+        fixture.clean(),
+        started=fixture.STARTED + timedelta(days=90),
+        previous=eventful,
+    )
+    _, *later = read_csv(render(after, "csv")["changes.csv"])
+    fixed = {row[header.index("user")] for row in later if row[header.index("state")] == "fixed"}
+    assert {"alice", "newcomer"} <= fixed
+    assert "bob" not in fixed
+
+
+def test_a_first_run_has_no_changes(run):
+    """
+    Without a previous run nothing is called new.
+    """
+    assert len(read_csv(render(run, "csv")["changes.csv"])) == 1
+    (path,) = render(run, "json").values()
+    assert json.loads(path.read_bytes())["changes"] == []
+
+
+def test_every_acceptance_is_listed_with_its_state(eventful):
+    """
+    Expired, future and idle acceptances are in the file with what they match, and what is open again.
+    """
+    header, *rows = read_csv(render(eventful, "csv")["acceptances.csv"])
+    by_id = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+
+    assert {name: (row["state"], row["matched"]) for name, row in by_id.items()} == {
+        "sealed-alice": ("in-force", "1"),
+        "old-erin": ("expired", "1"),
+        "future": ("not-yet", "1"),
+        "nobody": ("in-force", "0"),
+    }
+    assert {name: row["open_again"] for name, row in by_id.items() if row["open_again"] != "0"} == {
+        "old-erin": "1"
+    }
+    assert "let somebody else approve" in by_id["nobody"]["warnings"]
+    assert by_id["old-erin"]["until"] == "2026-10-31"
+
+
+def test_an_expired_acceptance_beside_a_new_one_opens_nothing(tmp_path):
+    """
+    Where the risk was accepted anew under another id, the finding is not open again.
+    """
+    past = {"from": date(2026, 1, 1), "until": date(2026, 10, 31)}
+    both = fixture.write_acceptances(
+        fixture.accept("first", "alice", **past), fixture.accept("renewed", "alice")
+    )
+    run = fixture.write_run(tmp_path, fixture.ordinary(), acceptances=both)
+
+    header, first, _ = read_csv(render(run, "csv")["acceptances.csv"])
+
+    said = dict(zip(header, first, strict=True))
+    assert (said["state"], said["matched"], said["open_again"]) == ("expired", "1", "0")
+
+
+def test_an_accepted_risk_stays_a_finding(eventful):
+    """
+    The finding keeps its verdict, and beside it stands who accepted it and until when.
+    """
+    header, *rows = read_csv(render(eventful, "csv")["findings.csv"])
+    records = [dict(zip(header, row, strict=True)) for row in rows]
+    (alice,) = [
+        row for row in records if (row["user"], row["check"]) == ("alice", "console-no-mfa")
+    ]
+
+    assert (alice["verdict"], alice["acceptance"]) == ("fail", "sealed-alice")
+    assert alice["acceptance_note"].startswith("accepted until 2027-08-31 by Noor Haddad, CISO")
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_an_eventful_run_promises_nothing_either(eventful, kind):
+    """
+    The words that would make the determination ours appear in none of the further tables.
+    """
+    for path in render(eventful, kind).values():
+        assert not FORBIDDEN.search(path.read_bytes()), path.name
+
+
+def test_text_from_the_acceptance_file_is_never_a_formula(tmp_path):
+    """
+    Reasons, owners and tickets are typed by people and guarded like names from AWS.
+    """
+    risky = fixture.accept(
+        "risky", "alice", reason="=1+1", owner="@SUM(A1)", ticket="-2+3", approver="+cmd"
+    )
+    run = fixture.write_run(
+        tmp_path, fixture.ordinary(), acceptances=fixture.write_acceptances(risky)
+    )
+
+    for path in render(run, "csv").values():
+        fields = [field for row in read_csv(path) for field in row]
+        assert not [field for field in fields if re.match(r"\s*[=+\-@\uff1d]", field)], path.name
 
 
 def test_json_holds_names_exactly_as_aws_gave_them(hostile):
@@ -239,3 +382,20 @@ def test_json_carries_the_totals_the_tables_and_the_seal(run):
     assert document["accounts"][0]["generated_time"] == "2026-11-24T09:58:00Z"
     assert "users" not in document
     assert document["users_are_in"] == ["tables/users.parquet", "users.csv"]
+
+
+def test_json_carries_scopes_acceptances_changes_and_trend(eventful):
+    """
+    What the judgement adds is there for machines, under the names that summary.json has.
+    """
+    (path,) = render(eventful, "json").values()
+    document = json.loads(path.read_bytes())
+    summary = document["summary"]
+
+    pci, iso = summary["scopes"]
+    assert (pci["is_declared"], pci["accounts"], pci["not_tested"]) == (True, 2, 0)
+    assert pci["sha256"] == hashlib.sha256(b"# the scopes\n").hexdigest()
+    assert (iso["is_declared"], iso["not_tested"]) == (False, 2)
+    assert [entry["id"] for entry in summary["acceptances"]][:2] == ["sealed-alice", "old-erin"]
+    assert [point["period"] for point in summary["trend"]] == ["2026-Q3", "2026-Q4"]
+    assert {row["state"] for row in document["changes"]} >= {"new", "fixed", "account-left"}

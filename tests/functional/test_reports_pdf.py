@@ -1,26 +1,38 @@
 import re
+from datetime import timedelta
 
 import pikepdf
 import pypdf
 import pytest
 import reports_fixture as fixture
 from jinja2 import UndefinedError
+from markupsafe import escape
 from weasyprint.urls import FatalURLFetchingError
 
+from scanner.acceptances import read_acceptances
 from scanner.errors import RenderError
-from scanner.model import Selection
+from scanner.evidence import StoredRun
+from scanner.frameworks import bind_checks, find_frameworks
+from scanner.model import ReasonCode, Selection, Severity
+from scanner.pipeline import judge_again
+from scanner.reports import finding_pages
 from scanner.reports.pages import build_pages
 from scanner.reports.pdf import ShippedFiles, fill_template, print_html, render_pdf
+from scanner.reports.wording import MISSING
 
 SEAL = "ab" * 32
 
 
 def draw(folder, accounts, **changes):
     run = fixture.write_run(folder, accounts, **changes)
+    return run, print_run(run, folder)
+
+
+def print_run(run, folder):
     reports = folder / "reports"
     reports.mkdir()
     (path,) = render_pdf(run, reports)
-    return run, path
+    return path
 
 
 def read_pages(path):
@@ -42,9 +54,20 @@ def ordinary(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def doubtful(tmp_path_factory):
-    accounts = [*fixture.ordinary(), fixture.missed("555555555555", "unreachable", "scp-denied")]
+    accounts = [
+        *fixture.ordinary(),
+        fixture.missed("555555555555", "unreachable", ReasonCode.SCP_DENIED),
+    ]
     selection = Selection(ous=("ou-ab12-11111111",))
     run, path = draw(tmp_path_factory.mktemp("run"), accounts, simulated=True, selection=selection)
+    return run, path, read_pages(path)
+
+
+@pytest.fixture(scope="module")
+def eventful(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    run = fixture.write_eventful(folder)
+    path = print_run(run, folder)
     return run, path, read_pages(path)
 
 
@@ -88,7 +111,7 @@ def test_printed_totals_equal_the_sealed_ones(ordinary):
     run, _, pages = ordinary
     accounts = run.summary.accounts
 
-    summary = pages[1]
+    summary = " ".join(pages[1:4])
     assert (
         f"{accounts.listed} listed = {accounts.collected} collected + {accounts.not_collected} "
         f"not collected + {accounts.excluded} excluded + {accounts.not_active} not active"
@@ -102,7 +125,8 @@ def test_printed_totals_equal_the_sealed_ones(ordinary):
             check.unknown,
             check.not_applicable,
         )
-        line = f"{check.check} · {check.severity} " + " ".join(str(number) for number in figures)
+        numbers = " ".join(str(number) for number in (*figures, check.accepted))
+        line = f"{check.check} · {check.severity} · {check.subject} {numbers}"
         assert squeeze(line) in squeeze(summary)
 
 
@@ -115,12 +139,47 @@ def test_controls_speak_in_their_frameworks_words(ordinary):
 
     assert squeeze("Exceptions noted; whether they lie in scope is not declared") in text
     assert squeeze("Objective evidence of a potential nonconformity") in text
-    assert squeeze("No declaration of scope is recorded in this run.") in text
+    assert squeeze("Scope not declared; every account is taken to be in scope") in text
     for framework in run.frameworks:
         for control in framework.controls:
             assert squeeze(f"{control.id} {control.title}") in text
             assert squeeze(control.cannot_show[0]) in text
     assert text.index("8.4.2MFA") < text.index("8.2.2Shared")
+
+
+def test_controls_without_checks_say_why_and_stand_last(ordinary):
+    """
+    A control that nothing bears on gives its reason, and shows no figures as if it had been tested.
+    """
+    run, _, pages = ordinary
+    text = squeeze(" ".join(pages))
+
+    for framework in run.frameworks:
+        untested = [control for control in framework.controls if control.not_tested]
+        assert untested
+        for control in untested:
+            start = text.rindex(squeeze(f"{control.id} {control.title}"))
+            article = text[start : start + 2_000]
+            assert squeeze(control.not_tested) in article
+            assert "evaluated" not in article[: article.index("Asks")]
+
+
+def test_other_editions_and_what_nothing_shows_are_printed(ordinary):
+    """
+    Ids in other editions stand with each control, and the ids that nothing here shows with their reason.
+    """
+    run, _, pages = ordinary
+    text = squeeze(" ".join(pages))
+
+    (iso,) = [framework for framework in run.frameworks if framework.id == "iso-27001-2022"]
+    crosswalks = [control.crosswalk for control in iso.controls if control.crosswalk]
+    assert crosswalks
+    for crosswalk in crosswalks:
+        for edition, ids in crosswalk.items():
+            assert squeeze(f"{edition}: {', '.join(ids)}") in text
+    for framework in run.frameworks:
+        for gap in framework.not_evidenced:
+            assert squeeze(f"{', '.join(gap.ids)} {gap.because}") in text
 
 
 def test_a_finding_fixed_since_the_report_stays_listed(ordinary):
@@ -129,7 +188,7 @@ def test_a_finding_fixed_since_the_report_stays_listed(ordinary):
     """
     _, _, pages = ordinary
 
-    (page,) = [page for page in pages if "3 Findings by account" in page and "alice" in page]
+    (page,) = [page for page in pages if "alice" in page and "bob" in page]
     assert "bob" in page
     assert "fixed since the report" in page
     assert "virtual device since 2026-11-24" in squeeze_words(page)
@@ -146,7 +205,7 @@ def test_every_account_not_read_is_named_with_its_reason(doubtful):
     Not collected, not active and excluded accounts are listed with what to do next.
     """
     run, _, pages = doubtful
-    (page,) = [page for page in pages if "4 Accounts not assessed" in page and "scp-denied" in page]
+    (page,) = [page for page in pages if "6 Accounts not assessed" in page and "scp-denied" in page]
 
     accounts = run.accounts()
     for account in accounts[accounts["outcome"] != "collected"]["account_id"]:
@@ -203,8 +262,10 @@ def test_the_document_describes_itself(ordinary):
         "1 Summary",
         "2 Results by control",
         "3 Findings by account",
-        "4 Accounts not assessed",
-        "5 Method and limits",
+        "4 Accepted risks",
+        "5 Since the previous run",
+        "6 Accounts not assessed or in doubt",
+        "7 Method and limits",
         "Annex: ledger of all accounts",
     ]
 
@@ -332,15 +393,77 @@ def test_a_value_the_template_lacks_is_an_error_and_not_a_blank(tmp_path):
 
 def test_more_findings_than_print_well_become_totals_by_account(tmp_path):
     """
-    Above a thousand findings the page gives each account's total and says where the rest is.
+    Above a thousand findings every account's total is there, the gravest exceptions, and where the rest is.
     """
     run, path = draw(tmp_path, fixture.large(accounts=12, users=1_200, findings=1_200))
-    text = " ".join(read_pages(path))
+    text = squeeze(" ".join(read_pages(path)))
 
     assert run.summary.findings == 1_200
-    assert "stand in the workbook (sheet Findings) and in findings.csv" in text
-    assert squeeze("100000000011 workload-00011 Workloads/Unit 11 100 0 0 0") in squeeze(text)
-    assert "user-000001" not in text
+    assert squeeze("stand in the workbook (sheet Findings) and in findings.csv") in text
+    assert squeeze("the first 1,000 of 1,200 exceptions of critical and high severity") in text
+    assert squeeze("The other 200 findings are in those numbers") in text
+    assert squeeze("All findings 1,200 0 0 0 0 0") in text
+    assert squeeze("100000000011 workload-00011 Workloads/Unit 11 100 0 0 0 0 0") in text
+    assert len(re.findall(r"user-\d{6}arn:", text)) == 1_000
+    assert "user-000999arn:" in text
+    assert "user-001000arn:" not in text
+
+
+def test_the_gravest_are_printed_where_not_all_are(tmp_path):
+    """
+    Exceptions of medium severity and leads are counted and not printed; critical ones all are.
+    """
+    people = tuple(
+        fixture.Person(f"u{n:04}", mfa="false", password="false", key="true") for n in range(1_001)
+    )
+    critical = fixture.Person("worst", mfa="false")
+    accounts = [
+        fixture.Listed("000000000017", "management", ("Root",), (fixture.Person("ada"),)),
+        fixture.Listed("012345678901", "many", people=(*people, critical)),
+    ]
+    run, path = draw(tmp_path, accounts)
+    text = squeeze(" ".join(read_pages(path)))
+
+    assert run.summary.findings > 1_000
+    assert squeeze("Printed here is the 1 exception of critical and high severity") in text
+    assert squeeze("012345678901 many Workloads 1 0 0 0 1,001 0") in text
+    assert "worstarn:" in text
+    assert "u0001arn:" not in text
+
+
+def test_the_most_severe_finding_of_an_account_stands_first(ordinary):
+    """
+    Within an account the order is severity, whatever the users are called.
+    """
+    run, _, _ = ordinary
+    (rows,) = [
+        account["rows"]
+        for _, accounts in build_pages(run)["findings"]["units"]
+        for account in accounts
+        if account["first"]["account_id"] == "012345678901"
+    ]
+
+    ranks = [list(Severity).index(row["severity"]) for row in rows]
+    assert ranks == sorted(ranks)
+    assert len(set(ranks)) > 3
+
+
+def test_totals_of_too_many_accounts_are_by_ou(tmp_path, monkeypatch):
+    """
+    Where even the accounts are too many, the OUs are totalled; the sum stays.
+    """
+    monkeypatch.setattr(finding_pages, "FINDINGS_LIMIT", 10)
+    monkeypatch.setattr(finding_pages, "TOTALS_LIMIT", 45)
+    run = fixture.write_run(tmp_path / "ous", fixture.large(accounts=50, users=100, findings=100))
+
+    totals = build_pages(run)["findings"]["totals"]
+
+    assert totals["by_account"] is False
+    assert len(totals["rows"]) == 40
+    assert sum(row["critical"] for row in totals["rows"]) == totals["sums"]["critical"] == 100
+    monkeypatch.setattr(finding_pages, "TOTALS_LIMIT", 5)
+    fewer = build_pages(run)["findings"]["totals"]
+    assert (fewer["rows"], fewer["sums"]) == ([], totals["sums"])
 
 
 def test_a_run_that_read_nothing_concludes_nothing(tmp_path):
@@ -353,3 +476,247 @@ def test_a_run_that_read_nothing_concludes_nothing(tmp_path):
     assert "No account was read, so nothing can be concluded about any user." in pages[0]
     assert "This evidence is incomplete: 1 of 1 account could not be read" in pages[0]
     assert "No exceptions were noted" not in " ".join(pages)
+
+
+def test_every_acceptance_is_printed_with_what_became_of_it(eventful):
+    """
+    Owner, approver, ticket, days and warnings stand there, and an expired one is open again.
+    """
+    _, _, pages = eventful
+    (page,) = [page for page in pages if "4 Accepted risks" in page and "sealed-alice" in page]
+    said = squeeze(page)
+
+    for words in (
+        "sealed-alice",
+        "2026-09-01 to 2027-08-31 in force",
+        "2026-01-01 to 2026-10-31 expired 1 1 open again",
+        "2026-12-01 to 2027-03-01 not yet in force",
+        "Noor Haddad, CISO",
+        "RISK-200",
+        "Warning: expired on 2026-10-31, and 1 finding is open again: resolve or renew",
+        "Warning: matches nothing in the accounts that were read",
+    ):
+        assert squeeze(words) in said, words
+
+
+def test_accepting_a_risk_takes_nothing_off_the_exceptions(eventful):
+    """
+    The sentence counts the accepted ones within all, and the finding stands with its acceptance.
+    """
+    run, _, pages = eventful
+    text = squeeze(" ".join(pages))
+    failed = sum(total.failed for total in run.summary.checks)
+    leads = sum(total.needs_review for total in run.summary.checks)
+
+    assert squeeze(f"1 of the {failed} exceptions and {leads} leads is an accepted risk") in text
+    assert squeeze("Accepted risk sealed-alice: accepted until 2027-08-31 by Noor Haddad") in text
+    assert squeeze("acceptance old-erin expired on 2026-10-31: open again") in text
+
+
+def test_a_run_without_acceptances_says_that_all_is_open(ordinary):
+    """
+    An empty section would leave it to the reader.
+    """
+    _, _, pages = ordinary
+
+    assert "No accepted risks were given: all" in " ".join(pages)
+
+
+def test_the_scope_of_each_framework_is_printed(eventful):
+    """
+    Who declared what, how many accounts it holds and how many of them were not read.
+    """
+    run, _, pages = eventful
+    text = squeeze(" ".join(pages))
+    pci, iso = run.summary.scopes
+
+    assert squeeze(f"Scope declared: {pci.words}") in text
+    assert squeeze("Accounts in scope 2 active, each of them read") in text
+    assert squeeze(f"Declared in inputs/settings.toml, SHA-256 {pci.sha256}") in text
+    assert squeeze("Scope not declared; every account is taken to be in scope") in text
+    assert squeeze(f"{iso.accounts} active, {iso.not_tested} of them not tested") in text
+
+
+def test_a_page_says_what_changed_since_the_previous_run(eventful):
+    """
+    Which run, the counts, the gap, the trend and the changes themselves; the rest is where it says.
+    """
+    run, _, pages = eventful
+    (page,) = [page for page in pages if "5 Since the previous run" in page and "Trend" in page]
+    said = squeeze(page)
+    before = run.summary.trend[0]
+
+    for words in (
+        "Compared with run 20260816T101500Z of 2026-Q3",
+        run.summary.previous.manifest_sha256,
+        "100 days lie between this run and the previous one",
+        f"2026-Q3 4 4 {before.console} 4 4 0",
+        "2026-Q4 (this run)",
+        "stand in the workbook (sheet Changes) and in changes.csv",
+        "newcomer",
+        "bob console-no-mfa critical, exception noted 2026-08-16",
+    ):
+        assert squeeze(words) in said, words
+    for state in ("new", "fixed", "account joined", "account left"):
+        assert squeeze(state) in said
+
+
+def test_the_counts_of_changes_add_up_to_the_findings(eventful):
+    """
+    New, reopened and still open are this run's findings, no more and no fewer.
+    """
+    run, _, _ = eventful
+    counts = [number for _, number in build_pages(run)["changes"]["counts"]]
+
+    assert sum(counts[:3]) == run.summary.findings
+    assert sum(counts) == sum(run.summary.changes.values())
+
+
+def test_each_kind_of_change_is_listed_before_many_of_one(eventful):
+    """
+    A thousand new findings do not push what was fixed off the page.
+    """
+    run, _, _ = eventful
+    changes = build_pages(run)["changes"]
+
+    assert changes["number"] > len(changes["rows"])
+    assert {row["state"] for row in changes["rows"]} == {
+        "new",
+        "fixed",
+        "account-joined",
+        "account-left",
+    }
+
+
+def test_a_first_run_says_that_there_is_nothing_to_compare_with(ordinary):
+    """
+    One sentence, and no finding is called new.
+    """
+    run, _, pages = ordinary
+    text = " ".join(pages)
+
+    assert "There is no previous run to compare with" in text
+    assert "Trend" not in text
+    rows = [
+        row
+        for _, accounts in build_pages(run)["findings"]["units"]
+        for account in accounts
+        for row in account["rows"]
+    ]
+    assert {row["since"] for row in rows} == {None}
+
+
+def test_findings_say_since_when_they_are_open(eventful):
+    """
+    What is new and what was there a hundred days ago differ at a glance.
+    """
+    _, _, pages = eventful
+    text = " ".join(pages)
+
+    assert "critical · new" in text
+    assert "critical · open for 100 days" in text
+
+
+def test_warnings_and_doubts_are_printed(eventful):
+    """
+    Every warning is on the summary; old reports and counts that differ are listed by account.
+    """
+    run, _, pages = eventful
+    summary = squeeze(" ".join(pages[1:3]))
+    doubts = squeeze(" ".join(page for page in pages if "6 Accounts not assessed" in page))
+
+    assert run.summary.warnings
+    for warning in run.summary.warnings:
+        assert squeeze(warning) in summary
+    assert squeeze("1 report was older than 24 hours when fetched") in squeeze(pages[0])
+    for words in (
+        "Read, but the report was older than 24 hours: 1",
+        "666666666666 old-report Workloads 30 h 01 min",
+        "111111111111 data-lake 2 3 1 0 different, and explained",
+        f"777777777777 uncounted 1 {MISSING * 3} could not be compared",
+        f"888888888888 fewer 2 1 {MISSING * 2} different, and not explained",
+    ):
+        assert squeeze(words) in doubts, words
+
+
+def test_more_warnings_than_fit_are_counted(tmp_path):
+    """
+    The page says how many more there are, and where.
+    """
+    warnings = tuple(f"warning number {number}" for number in range(30))
+    _, path = draw(tmp_path, fixture.clean(), warnings=warnings)
+    text = " ".join(read_pages(path))
+
+    assert "warning number 24" in text
+    assert "warning number 25" not in text
+    assert "5 more stand in the workbook (sheet Summary)" in text
+
+
+def test_a_later_judgement_names_the_run_it_judges_again(eventful, tmp_path):
+    """
+    The cover and every page of a derived judgement say so, with the first one's seal and the day.
+    """
+    run, _, _ = eventful
+
+    class Later:
+        def now(self):
+            return fixture.STARTED + timedelta(days=40)
+
+        def monotonic(self):
+            return 0.0
+
+    again = fixture.write_acceptances(fixture.accept("later", "odd"))
+    judged = judge_again(run.folder, None, read_acceptances(again, "again.yaml"), {}, Later())
+    pages = read_pages(print_run(StoredRun(judged.folder), tmp_path))
+
+    assert run.manifest_sha256 in pages[0]
+    assert "judged again on 2027-01-03 10:15 UTC" in pages[0]
+    for page in pages:
+        assert "JUDGED AGAIN on 2027-01-03 10:15 UTC" in page
+
+
+def test_every_check_is_printed_with_its_threshold_and_operator(ordinary):
+    """
+    The condition is in words with its values, and each parameter stands beside it.
+    """
+    run, _, pages = ordinary
+    text = squeeze(" ".join(pages))
+
+    for bound in bind_checks(run.frameworks):
+        assert squeeze(bound.condition) in text, bound.name
+        assert squeeze(bound.name) in text
+    assert squeeze("days = 45; operator = at-least") in text
+    assert squeeze("days = 90; operator = more-than") in text
+
+
+def test_many_frameworks_have_a_page_of_contents_and_repeat_their_headers(tmp_path):
+    """
+    Every framework that ships can be judged at once; the cover stays one page.
+    """
+    names = tuple(find_frameworks())
+    run, path = draw(tmp_path, fixture.ordinary(), frameworks=names)
+    pages = read_pages(path)
+
+    assert run.manifest_sha256 in pages[0]
+    assert f"{len(names)}, listed under Contents" in pages[0]
+    for number, framework in enumerate(run.frameworks, 1):
+        title = f"2.{number} {framework.name} {framework.version}"
+        assert squeeze(title) in squeeze(pages[1])
+    assert "1 Summary" in pages[2]
+
+
+@pytest.mark.parametrize("name", fixture.HOSTILE[:5])
+def test_text_from_the_acceptance_file_is_printed_as_text(tmp_path, name):
+    """
+    Markup and templates in an acceptance stand on the page as what they are.
+    """
+    risky = fixture.accept("risky", "alice", reason=name, owner=name, approver=f"{name} too")
+    run = fixture.write_run(
+        tmp_path, fixture.ordinary(), acceptances=fixture.write_acceptances(risky)
+    )
+
+    html = fill_template(build_pages(run))
+
+    assert "<img" not in html
+    assert "<script" not in html
+    assert str(escape(name)) in html

@@ -10,13 +10,22 @@ from scanner.evidence.tables import FINDINGS
 from scanner.model import Selection
 from scanner.reports.workbook import render_workbook
 
-SHEETS = ["Summary", "Findings", "Users", "Accounts", "Controls", "Method"]
+SHEETS = [
+    "Summary",
+    "Findings",
+    "Accepted risks",
+    "Changes",
+    "Users",
+    "Accounts",
+    "Controls",
+    "Method",
+]
 
 
 def draw(folder, accounts, row_limit=None, **changes):
     run = fixture.write_run(folder, accounts, **changes)
     reports = folder / "reports"
-    reports.mkdir()
+    reports.mkdir(parents=True)
     limit = {} if row_limit is None else {"row_limit": row_limit}
     (path,) = render_workbook(run, reports, **limit)
     return run, path
@@ -25,6 +34,14 @@ def draw(folder, accounts, row_limit=None, **changes):
 @pytest.fixture(scope="module")
 def ordinary(tmp_path_factory):
     run, path = draw(tmp_path_factory.mktemp("run"), fixture.ordinary())
+    return run, openpyxl.load_workbook(path)
+
+
+@pytest.fixture(scope="module")
+def eventful(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    run = fixture.write_eventful(folder)
+    (path,) = render_workbook(run, folder)
     return run, openpyxl.load_workbook(path)
 
 
@@ -51,7 +68,9 @@ def test_the_sheets_stand_in_reading_order(ordinary):
     assert workbook.sheetnames == SHEETS
 
 
-@pytest.mark.parametrize("name", ["Findings", "Users", "Accounts", "Controls"])
+@pytest.mark.parametrize(
+    "name", ["Findings", "Accepted risks", "Changes", "Users", "Accounts", "Controls"]
+)
 def test_a_table_is_a_real_excel_table(ordinary, name):
     """
     It has filters, a frozen header that repeats in print, and names its columns as its cells do.
@@ -60,7 +79,7 @@ def test_a_table_is_a_real_excel_table(ordinary, name):
     sheet = workbook[name]
 
     (table,) = sheet.tables.values()
-    assert table.name == f"tbl{name}"
+    assert table.name == f"tbl{name.replace(' ', '')}"
     assert table.ref == table.autoFilter.ref == sheet.dimensions
     assert table.column_names == [cell.value for cell in sheet[1]]
     assert sheet.freeze_panes == "A2"
@@ -201,15 +220,17 @@ def test_a_table_without_rows_explains_itself(tmp_path):
     """
     An empty table is still a valid one, and says why it is empty.
     """
-    _, path = draw(tmp_path, [])
+    _, path = draw(tmp_path / "clean", fixture.clean())
+    _, other = draw(tmp_path / "unread", [fixture.missed(fixture.MANAGEMENT, "management")])
     workbook = openpyxl.load_workbook(path)
 
-    said = {name: workbook[name]["A2"].value for name in ("Findings", "Users", "Accounts")}
+    said = {name: workbook[name]["A2"].value for name in ("Findings", "Accepted risks", "Changes")}
     assert said == {
-        "Findings": "No findings in the accounts that were read",
-        "Users": "No account was read",
-        "Accounts": "The organization lists no accounts",
+        "Findings": "No findings",
+        "Accepted risks": "No accepted risks were given",
+        "Changes": "There is no previous run to compare with, so nothing is said about what changed.",
     }
+    assert openpyxl.load_workbook(other)["Users"]["A2"].value == "No account was read"
     (table,) = workbook["Findings"].tables.values()
     assert table.ref == f"A1:{openpyxl.utils.get_column_letter(len(FINDINGS.names))}2"
 
@@ -234,10 +255,14 @@ def test_exactly_as_many_rows_as_fit_stay_on_one_sheet(tmp_path):
     """
     The limit itself still fits, without an empty second sheet.
     """
-    run, path = draw(tmp_path, fixture.ordinary(), row_limit=13)
+    run, _ = draw(tmp_path / "first", fixture.ordinary())
+    findings = len(run.findings())
+    assert findings > sum(len(batch) for batch in run.users()) == 13
 
-    assert sum(len(batch) for batch in run.users()) == 13
-    assert openpyxl.load_workbook(path).sheetnames == SHEETS
+    _, path = draw(tmp_path / "exact", fixture.ordinary(), row_limit=findings)
+    assert "Findings" in openpyxl.load_workbook(path).sheetnames
+    _, path = draw(tmp_path / "less", fixture.ordinary(), row_limit=findings - 1)
+    assert {"Findings 1", "Findings 2"} <= set(openpyxl.load_workbook(path).sheetnames)
 
 
 def test_nothing_in_the_file_tells_when_it_was_drawn(hostile):
@@ -264,3 +289,135 @@ def test_no_sheet_promises_anything(ordinary):
     said = "\n".join(text for sheet in workbook for text in texts(sheet)).lower()
 
     assert not re.search(r"compliant|certified|passed pci", said)
+
+
+def test_the_summary_says_how_many_exceptions_are_accepted(eventful):
+    """
+    Accepted risks are counted beside the exceptions, whose number stays.
+    """
+    run, workbook = eventful
+    rows = [row for row in workbook["Summary"].iter_rows(values_only=True) if row[0]]
+    facts = {row[0]: row for row in rows}
+
+    assert facts["of them accepted risks"][1] == run.summary.accepted == 1
+    (total,) = [total for total in run.summary.checks if total.check == "console-no-mfa"]
+    line = facts["console-no-mfa"]
+    assert line[1:8] == (
+        total.rows,
+        total.failed,
+        total.passed,
+        total.needs_review,
+        total.unknown,
+        total.not_applicable,
+        total.accepted,
+    )
+    assert line[8:10] == ("user", "Console password without MFA")
+    failed = sum(total.failed for total in run.summary.checks)
+    assert any(
+        text.startswith(f"1 of the {failed} exceptions") for text in texts(workbook["Summary"])
+    )
+
+
+def test_the_summary_prints_every_warning_and_doubt(eventful):
+    """
+    Warnings, old reports and counts that differ are on the first sheet.
+    """
+    run, workbook = eventful
+    said = " ".join(texts(workbook["Summary"]))
+    facts = {row[0]: row[1] for row in workbook["Summary"].iter_rows(values_only=True) if row[0]}
+
+    assert len(run.summary.warnings) == 5
+    for warning in run.summary.warnings:
+        assert warning in said
+    assert facts["Reports older than allowed"] == 1
+    assert facts["of them different, and explained"] == 1
+    assert facts["of them different, and not explained"] == 1
+    assert facts["Accounts that could not be compared"] == 1
+    assert facts["Oldest report allowed"] == "24 hours old when fetched"
+
+
+def test_the_summary_prints_scopes_and_the_trend(eventful):
+    """
+    Each framework's scope stands with who declared it, and each period with its figures.
+    """
+    run, workbook = eventful
+    said = " ".join(texts(workbook["Summary"]))
+    facts = {row[0]: row for row in workbook["Summary"].iter_rows(values_only=True) if row[0]}
+
+    assert facts["pci-dss-4.0.1"][1:4] == (2, 0, "declared")
+    assert facts["iso-27001-2022"][1:4] == (9, 2, "not declared")
+    pci = run.summary.scopes[0]
+    assert f"{pci.words} ({pci.source}, SHA-256" in said
+    assert pci.sha256 in said
+    (now,) = [row for name, row in facts.items() if name.startswith("2026-Q4, run")]
+    point = run.summary.trend[-1]
+    assert now[1:7] == (
+        point.collected,
+        point.listed,
+        point.console,
+        point.without_mfa,
+        point.accepted,
+        point.exceptions,
+    )
+
+
+def test_changes_and_acceptances_are_sheets_to_filter(eventful):
+    """
+    Each accepted risk and each change is a row; the changes add up to the totals.
+    """
+    run, workbook = eventful
+    changes = records(workbook["Changes"])
+
+    assert [row["id"] for row in records(workbook["Accepted risks"])] == [
+        entry.id for entry in run.summary.acceptances
+    ]
+    counted = run.summary.changes
+    for state in ("new", "still-open", "fixed"):
+        assert sum(row["state"] == state for row in changes) == counted[state]
+    assert len(changes) == sum(counted.values())
+
+
+def test_the_method_names_every_condition_scope_and_gap(eventful):
+    """
+    Thresholds, other editions, untested controls and what nothing shows are on the last sheet.
+    """
+    run, workbook = eventful
+    said = texts(workbook["Method"])
+    whole = " ".join(said)
+
+    assert any(text.startswith("user-inactive: ") for text in said)
+    assert "days = 90; operator = more-than" in said
+    for framework in run.frameworks:
+        for gap in framework.not_evidenced:
+            assert f"Not evidenced: {', '.join(gap.ids)}" in said
+        for control in framework.controls:
+            for edition, ids in control.crosswalk.items():
+                assert f"{edition}: {', '.join(ids)}" in whole
+            if control.not_tested:
+                assert f"Not tested: {control.not_tested}" in whole
+    assert run.summary.scopes[0].sha256 in whole
+
+
+def test_a_name_in_an_acceptance_becomes_no_formula(tmp_path):
+    """
+    Text of the acceptance file is text in every sheet.
+    """
+    risky = fixture.accept("risky", "alice", reason="=1+1", owner="=cmd()", ticket="#N/A")
+    _, path = draw(tmp_path, fixture.ordinary(), acceptances=fixture.write_acceptances(risky))
+    workbook = openpyxl.load_workbook(path)
+
+    (row,) = records(workbook["Accepted risks"])
+    assert (row["reason"], row["owner"], row["ticket"]) == ("=1+1", "=cmd()", "#N/A")
+    for sheet in workbook:
+        kinds = {cell.data_type for line in sheet.iter_rows() for cell in line}
+        assert not kinds & {"f", "e"}, sheet.title
+
+
+def test_a_sheet_of_very_many_columns_prints_on_more_than_one_page(ordinary):
+    """
+    Fitted to one page in width, the users' verdicts would be too small to read.
+    """
+    _, workbook = ordinary
+
+    assert workbook["Summary"].page_setup.fitToWidth == 1
+    assert workbook["Users"].page_setup.fitToWidth > 2

@@ -447,6 +447,44 @@ def test_a_report_is_frozen_for_four_hours(start):
     assert second["GeneratedTime"] > first["GeneratedTime"]
 
 
+def test_a_user_made_since_the_report_is_listed_and_not_in_it(start):
+    """
+    A new user holds nothing, is listed at once, and comes into the report with the next one.
+    """
+    sdk = start()
+    account_id = member_of(sdk)
+    iam = sdk.iam(account_id)
+    first = read_report(iam)
+
+    sdk.simulator.create(account_id, "newcomer")
+    listed = {user["UserName"]: user["CreateDate"] for user in iam.list_users()["Users"]}
+    kept = read_report(iam)
+    profile = refusal(iam.get_login_profile, UserName="newcomer")
+    sdk.simulator.advance(4 * HOUR)
+    second = read_report(sdk.iam(account_id))
+
+    assert listed["newcomer"] >= first["GeneratedTime"]
+    assert kept["Content"] == first["Content"]
+    assert profile[0] == "NoSuchEntity"
+    assert b"\nnewcomer," in second["Content"]
+
+
+def test_a_report_can_claim_to_be_old(start):
+    """
+    Of an old report only the moment it was made is another; what is in it stays.
+    """
+    world = build_world(3, 5)
+    old, new = [account.id for account in world.accounts][1:]
+    sdk = start(world, Fault(FaultKind.REPORT_OLD, old, seconds=30 * HOUR))
+
+    reports = {account: read_report(sdk.iam(account)) for account in (old, new)}
+
+    ages = {a: sdk.simulator.clock.now() - r["GeneratedTime"] for a, r in reports.items()}
+    assert timedelta(hours=30) <= ages[old] < timedelta(hours=30, minutes=5)
+    assert ages[new] < timedelta(minutes=5)
+    assert all(len(report["Content"].split(b"\n")) == 7 for report in reports.values())
+
+
 def test_another_tools_report_is_what_one_gets(start):
     """
     An account may have a report already, made before the scan began.

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from report_text import root_row, user_row, write_report
 from scanner.aws import AwsCollector, AwsDirectory, Clients, RolePlan
 from scanner.errors import DiscoveryError, EvidenceError
 from scanner.model import Account, AccountId, Caller, Collected, NotCollected, Outcome, ReasonCode
+from scanner.organization import read_answers
 
 OWN = AccountId("111111111111")
 MEMBER = AccountId("222222222222")
@@ -364,3 +366,110 @@ def test_a_page_that_is_no_list_of_accounts_is_refused(accounts):
 
     with pytest.raises(DiscoveryError, match="lacks Accounts"):
         directory_of(pages).ask()
+
+
+def listing(*accounts: str, **changes: Any) -> FakeService:
+    """
+    Return an organization of these accounts, all in one place.
+    """
+    entries = [
+        {"Id": account, "Name": "", "State": "ACTIVE", "Paths": [f"o-example/r-ab12/{account}/"]}
+        for account in accounts
+    ]
+    answers: dict[str, Any] = {
+        "describe_organization": DESCRIBED,
+        "list_accounts": answer(Accounts=entries),
+        "list_roots": answer(Roots=[]),
+        "list_tags_for_resource": lambda ResourceId, **_: answer(  # noqa: N803 - boto3's name
+            Tags=[{"Key": "id", "Value": ResourceId}]
+        ),
+    }
+    return FakeService(**{**answers, **changes})
+
+
+def read_stored_tags(answers: Any) -> Any:
+    return json.loads(answers["account-tags.json"])["tags"]
+
+
+def test_tags_are_asked_for_only_where_somebody_needs_them():
+    """
+    They cost one call for each account.
+    """
+    organizations = listing(OWN, MEMBER)
+
+    answers = directory_of(organizations).ask()
+
+    assert "account-tags.json" not in answers
+    assert "list_tags_for_resource" not in organizations.calls
+
+
+def test_every_account_s_tags_are_asked_for_once():
+    """
+    Each listed account, active or not, by its own id.
+    """
+    organizations = listing(MEMBER, OWN, STRANGER)
+
+    answers = directory_of(organizations).ask(with_tags=True)
+
+    assert read_stored_tags(answers) == {
+        account: [{"Key": "id", "Value": account}] for account in (OWN, MEMBER, STRANGER)
+    }
+    assert organizations.calls.count("list_tags_for_resource") == 3
+
+
+def test_tags_are_read_to_the_last_page():
+    """
+    A tag on the second page counts like one on the first, and a page may be empty.
+    """
+    pages = {
+        None: answer(Tags=[{"Key": "a", "Value": "1"}], NextToken="x"),
+        "x": answer(Tags=[], NextToken="y"),
+        "y": answer(Tags=[{"Key": "b", "Value": "2"}]),
+    }
+    tags = listing(OWN, list_tags_for_resource=lambda **asked: pages[asked.get("NextToken")])
+
+    stored = read_stored_tags(directory_of(tags).ask(with_tags=True))
+
+    assert stored == {OWN: [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        refusal("AccessDeniedException"),
+        refusal("TargetNotFoundException"),
+        answer(),
+        answer(Tags=None),
+        answer(Tags="pci"),
+        answer(Tags=["pci"]),
+        answer(Tags=[], NextToken="same"),
+    ],
+    ids=["denied", "gone", "nothing", "none", "text", "a list of text", "in circles"],
+)
+def test_tags_that_cannot_be_had_are_no_empty_list(odd):
+    """
+    A scope rests on them: one account that does not answer ends the scan before it begins.
+    """
+
+    def tags(ResourceId: str, **_: Any) -> Any:  # noqa: N803 - boto3's name
+        return odd if ResourceId == MEMBER else answer(Tags=[])
+
+    with pytest.raises(DiscoveryError, match="organizations:ListTagsForResource"):
+        directory_of(listing(OWN, MEMBER, list_tags_for_resource=tags)).ask(with_tags=True)
+
+
+@pytest.mark.parametrize("entry", [{}, {"Id": None}, {"Id": ""}, {"Id": "12"}, {"Id": 12}])
+def test_an_account_without_an_id_is_refused_and_not_asked_for_its_tags(entry):
+    """
+    The list is not whole, with tags as without them: it is said, and nothing breaks.
+    """
+
+    def tags(**_: Any) -> Any:
+        return answer(Tags=[])
+
+    odd = {"Name": "", "State": "ACTIVE", "Paths": ["o-example/r-ab12/x/"], **entry}
+    accounts = answer(Accounts=[{"Id": OWN, "State": "ACTIVE", "Paths": ["o/r-ab12/x/"]}, odd])
+    organizations = listing(OWN, list_accounts=accounts, list_tags_for_resource=tags)
+
+    with pytest.raises(DiscoveryError):
+        read_answers(directory_of(organizations).ask(with_tags=True))

@@ -5,10 +5,11 @@ from datetime import date
 import pytest
 import yaml
 
-from scanner.checks import CHECKS
+from scanner.checks import CHECKS, EVIDENCE_CHECKS
 from scanner.errors import CatalogError
 from scanner.frameworks import (
     MAX_CATALOG_BYTES,
+    Gap,
     bind_checks,
     find_frameworks,
     load_framework,
@@ -164,9 +165,76 @@ def test_checks_are_bound_once_for_all_frameworks():
 
     names = [bound.name for bound in bind_checks([pci, iso])]
 
-    assert names == sorted(CHECKS)
+    assert names == sorted(set(names))
     assert names == [bound.name for bound in bind_checks([iso, pci, pci])]
-    assert bind_checks([]) == ()
+    mapped = {
+        mapped.bound.name
+        for framework in (pci, iso)
+        for control in framework.controls
+        for mapped in control.checks
+    }
+    assert set(names) == mapped | set(EVIDENCE_CHECKS)
+
+
+def test_the_evidence_itself_is_always_checked():
+    """
+    Whether a report is there, whole and fresh is asked in every run, whatever its frameworks ask for.
+    """
+    always = [bound.name for bound in bind_checks([])]
+
+    assert always == list(EVIDENCE_CHECKS)
+    assert all(name in CHECKS for name in always)
+    named = [bound.name for bound in bind_checks([read_framework(write(CATALOG), NAME)])]
+    assert named == sorted([*always, "console-no-mfa"])
+
+
+def test_a_check_with_other_parameters_is_bound_beside_the_first():
+    """
+    Two limits are two columns, and a default that is written out is the default.
+    """
+    age = {"check": "access-key-age"}
+    catalog = with_controls(
+        {"id": "1", "checks": [MAPPING | age]},
+        {
+            "id": "2",
+            "checks": [MAPPING | age | {"parameters": {"days": 90, "operator": "more-than"}}],
+        },
+        {"id": "3", "checks": [MAPPING | age | {"parameters": {"days": 45}}]},
+    )
+
+    bound = bind_checks([read_framework(write(catalog), NAME)])
+
+    assert [check.name for check in bound if check.check.id == "access-key-age"] == [
+        "access-key-age",
+        "access-key-age:days=45",
+    ]
+
+
+NOT_TESTED = {"checks": [], "not_tested": "Nothing in a credential report bears on it."}
+
+
+def test_a_control_may_say_why_nothing_bears_on_it():
+    """
+    It is listed with the others, with its sentence, and is not direct.
+    """
+    framework = read_framework(write(with_controls(NOT_TESTED)), NAME)
+
+    (control,) = framework.controls
+    assert (control.checks, control.not_tested) == ((), NOT_TESTED["not_tested"])
+    assert control.relation is Relation.SUPPORTING
+
+
+def test_ids_of_other_editions_and_gaps_reach_the_framework():
+    """
+    A crosswalk by edition, and the controls about which nothing is shown, with the reason.
+    """
+    gaps = [{"ids": ["1.1", "1.2"], "because": "They are about networks."}]
+    catalog = with_controls({"crosswalk": {"2013": ["A.9.4.2", "A.9.4.3"]}})
+
+    framework = read_framework(write(catalog | {"not_evidenced": gaps}), NAME)
+
+    assert framework.controls[0].crosswalk == {"2013": ("A.9.4.2", "A.9.4.3")}
+    assert framework.not_evidenced == (Gap(("1.1", "1.2"), "They are about networks."),)
 
 
 # What is refused
@@ -268,6 +336,19 @@ def test_a_field_that_does_not_exist_is_refused(catalog, place):
         (with_controls({"sources": []}), "control 8.9, field sources"),
         (with_controls({"sources": [8.9]}), "control 8.9, field sources.0"),
         (with_controls({"checks": []}), "control 8.9, field checks"),
+        (with_controls({"not_tested": "why"}), "control 8.9, field checks"),
+        (with_controls({"checks": [], "not_tested": ""}), "control 8.9, field not_tested"),
+        (with_controls({"checks": [], "not_tested": True}), "control 8.9, field not_tested"),
+        (with_controls({"checks": None, "not_tested": "why"}), "control 8.9, field checks"),
+        (with_controls({"crosswalk": ["A.9"]}), "control 8.9, field crosswalk"),
+        (with_controls({"crosswalk": {"2013": "A.9"}}), "control 8.9, field crosswalk.2013"),
+        (with_controls({"crosswalk": {"2013": [9]}}), "control 8.9, field crosswalk.2013.0"),
+        (with_controls({"crosswalk": {2013: ["A.9"]}}), "control 8.9, field crosswalk.2013.[key]"),
+        (change(not_evidenced=[{"ids": [], "because": "x"}]), "field not_evidenced.0.ids"),
+        (change(not_evidenced=[{"ids": ["1"], "because": ""}]), "field not_evidenced.0.because"),
+        (change(not_evidenced=[{"ids": ["1"]}]), "field not_evidenced.0.because"),
+        (change(not_evidenced=[{"ids": [1.1], "because": "x"}]), "field not_evidenced.0.ids.0"),
+        (change(not_evidenced={"1": "x"}), "field not_evidenced"),
         (with_checks({"relation": "Direct"}), "control 8.9, field checks.0.relation"),
         (with_checks({"relation": ""}), "control 8.9, field checks.0.relation"),
         (with_checks({"relation": True}), "control 8.9, field checks.0.relation"),
@@ -345,8 +426,38 @@ def test_a_check_that_does_not_exist_is_refused_with_those_that_do():
 
     assert problem == (
         f"{NAME}: control 8.9, field checks.0: no check 'console-mfa'; there are: "
-        "console-no-mfa, root-access-key-active, root-console-no-mfa"
+        f"{', '.join(sorted(CHECKS))}"
     )
+
+
+@pytest.mark.parametrize(
+    ("check", "parameters", "field"),
+    [
+        ("access-key-age", {"days": "90"}, "days"),
+        ("access-key-age", {"days": 90.0}, "days"),
+        ("access-key-age", {"days": True}, "days"),
+        ("access-key-age", {"days": -1}, "days"),
+        ("access-key-age", {"days": 36501}, "days"),
+        ("access-key-age", {"days": None}, "days"),
+        ("access-key-age", {"operator": "over"}, "operator"),
+        ("access-key-age", {"operator": ">"}, "operator"),
+        ("access-key-age", {"day": 90}, "day"),
+        ("setup-key-never-used", {"within_minutes": "5"}, "within_minutes"),
+        ("setup-key-never-used", {"within_minutes": -1}, "within_minutes"),
+        ("two-active-keys", {"grace_days": -1}, "grace_days"),
+        ("generic-username", {"patterns": []}, "patterns"),
+        ("generic-username", {"patterns": "admin"}, "patterns"),
+        ("generic-username", {"patterns": [1]}, "patterns.0"),
+        ("root-recent-use", {"operator": "at-least"}, "operator"),
+    ],
+)
+def test_a_threshold_that_does_not_fit_is_refused_with_its_place(check, parameters, field):
+    """
+    No text for a number, nothing negative, no operator that the check does not have.
+    """
+    (problem,) = refuse(with_checks({"check": check, "parameters": parameters}))
+
+    assert problem.startswith(f"{NAME}: control 8.9, field checks.0.parameters.{field}: ")
 
 
 def test_a_check_that_a_control_maps_twice_is_refused():
@@ -356,6 +467,17 @@ def test_a_check_that_a_control_maps_twice_is_refused():
     (problem,) = refuse(with_checks({}, {"relation": "supporting"}))
 
     assert problem == f"{NAME}: control 8.9, field checks: console-no-mfa appears twice"
+
+
+def test_a_default_that_is_written_out_is_the_same_check():
+    """
+    A control that maps a check twice does so in whatever way the second is written.
+    """
+    age = {"check": "access-key-age"}
+
+    (problem,) = refuse(with_checks(age, age | {"parameters": {"days": 90}}))
+
+    assert problem == f"{NAME}: control 8.9, field checks: access-key-age appears twice"
 
 
 def test_a_control_id_that_appears_twice_is_refused():
@@ -578,7 +700,9 @@ def test_a_catalog_that_does_not_ship_is_refused_with_those_that_do():
     """
     The message names the frameworks there are.
     """
-    with pytest.raises(CatalogError, match=r"no framework 'pci'; there are: iso-27001-2022, pci-"):
+    with pytest.raises(
+        CatalogError, match=r"no framework 'pci'; there are: .*iso-27001-2022, .*pci-dss-4.0.1"
+    ):
         load_framework("pci")
 
 

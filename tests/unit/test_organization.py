@@ -19,7 +19,9 @@ from scanner.organization import (
     leave_out,
     read_answers,
     read_caller,
+    read_central_root,
     read_organization,
+    read_tags,
     split_path,
 )
 
@@ -319,6 +321,80 @@ def test_a_stored_answer_that_is_not_json_is_refused_by_name(name, content):
 
     with pytest.raises(EvidenceError, match=f"raw/{name}: is not JSON"):
         read_answers(answers | {name: content})
+
+
+# What else is known
+
+
+def write_tags(tags):
+    return json.dumps({"tags": tags}).encode()
+
+
+def test_tags_are_read_as_they_are():
+    """
+    Key and value by account, letter by letter; an account without tags has none.
+    """
+    listed = [
+        {"Key": "pci", "Value": "yes"},
+        {"Key": " Pci", "Value": ""},
+        {"Key": "\u202e", "Value": "=1"},
+    ]
+
+    tags = read_tags(write_tags({MEMBER: listed, MANAGEMENT: []}))
+
+    assert tags == {MEMBER: {"pci": "yes", " Pci": "", "\u202e": "=1"}, MANAGEMENT: {}}
+
+
+def test_half_a_character_in_a_tag_is_mended():
+    """
+    JSON can carry half a surrogate pair, and tables cannot.
+    """
+    content = b'{"tags": {"012345678901": [{"Key": "a\\ud800", "Value": "\\udc00b"}]}}'
+
+    assert read_tags(content) == {MEMBER: {"a\ufffd": "\ufffdb"}}
+
+
+@pytest.mark.parametrize(
+    "tags", [[], "x", 7, {MEMBER: None}, {MEMBER: {}}, {MEMBER: ["pci"]}, {MEMBER: [None]}]
+)
+def test_tags_of_another_shape_are_refused(tags):
+    """
+    A scope rests on them: damage is no account without tags.
+    """
+    with pytest.raises(DiscoveryError, match="is damaged"):
+        read_tags(write_tags(tags))
+
+
+@pytest.mark.parametrize("read_file", [read_tags, read_central_root])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff"])
+def test_a_stored_answer_that_is_no_object_is_refused(read_file, content):
+    """
+    These answers are evidence too, and the message names the file.
+    """
+    with pytest.raises(EvidenceError, match=r"raw/(account-tags|organization-features)\.json"):
+        read_file(content)
+
+
+@pytest.mark.parametrize(
+    ("answer", "managed"),
+    [
+        ({"answer": {"EnabledFeatures": ["RootCredentialsManagement"]}}, True),
+        ({"answer": {"EnabledFeatures": ["RootSessions", "RootCredentialsManagement"]}}, True),
+        ({"answer": {"EnabledFeatures": ["RootSessions"]}}, False),
+        ({"answer": {"EnabledFeatures": []}}, False),
+        ({"answer": {"EnabledFeatures": "RootCredentialsManagement"}}, None),
+        ({"answer": {"EnabledFeatures": None}}, None),
+        ({"answer": {}}, None),
+        ({"answer": []}, None),
+        ({"error": {"code": "AccessDenied"}}, None),
+        ({}, None),
+    ],
+)
+def test_central_root_is_known_only_where_aws_says_so(answer, managed):
+    """
+    Managed, not managed, and nobody knows are three things.
+    """
+    assert read_central_root(json.dumps(answer).encode()) is managed
 
 
 # Which accounts are looked at

@@ -12,6 +12,7 @@ from scanner.model import (
     ReasonCode,
     Request,
     ScanRecord,
+    ScopeRule,
     Selection,
     Terms,
 )
@@ -33,6 +34,8 @@ ATTEMPT = Attempt(
 TERMS = Terms(
     period="2026-Q4",
     selection=Selection((AccountId("012345678901"),), (), (Exclusion(AccountId("1" * 12), "x"),)),
+    scopes=(ScopeRule("pci-dss-4.0.1", ous=("r-ab12",), tags=(("pci", "yes"),)),),
+    max_report_age_hours=24,
     frameworks=("pci-dss-4.0.1",),
     formats=("json",),
     role_name="reader",

@@ -1,169 +1,48 @@
 import hashlib
-import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import pytest
+import yaml
 from report_text import ACCOUNT, MADE, OTHER, root_row, user_row, write_report
+from run_folder import (
+    FETCHED,
+    HOUSE,
+    MANAGEMENT,
+    OPEN,
+    SAFE,
+    UNCLEAR,
+    Folder,
+    attempt,
+    failed,
+    map_check,
+    write_catalog,
+)
 
 from scanner.confirmation import live_file
-from scanner.errors import CatalogError, EvidenceError, OrgproofError
+from scanner.errors import CatalogError, EvidenceError, OrgproofError, SettingsError
 from scanner.evidence.accounts import read_attempt, read_transport
-from scanner.evidence.replay import check_totals, decide_exit_status, derive_tables
-from scanner.evidence.tables import read_batches, read_table
-from scanner.frameworks import load_framework
+from scanner.evidence.replay import check_totals, decide_exit_status
 from scanner.model import (
     Account,
     AccountId,
     AccountTotals,
-    Attempt,
     CheckTotals,
     Collected,
     Exclusion,
     NotCollected,
     ReasonCode,
-    ScanRecord,
+    ScopeRule,
     Selection,
     Severity,
     Summary,
-    Terms,
     UserTotals,
     Window,
 )
 from scanner.records import encode
 
-MANAGEMENT = AccountId("000000000017")
-STARTED = MADE + timedelta(hours=1)
-FETCHED = MADE + timedelta(hours=2)
-OPEN = {"password_enabled": "true", "mfa_active": "false"}
-SAFE = {"password_enabled": "true", "mfa_active": "true"}
 PAYMENTS = Account(ACCOUNT, "payments", "a@b.c", "ACTIVE")
-
-
-def attempt(account_id=ACCOUNT, **changes):
-    """
-    Return an attempt that fetched a report.
-    """
-    fetched = Attempt(
-        account_id=account_id,
-        started=STARTED,
-        finished=FETCHED,
-        identity="role orgproof-reader",
-        reason_code=None,
-        reason=None,
-        generated_time=MADE,
-        fetched=FETCHED,
-        requests=(),
-    )
-    return replace(fetched, **changes)
-
-
-def failed(account_id=ACCOUNT, code=ReasonCode.ACCESS_DENIED, reason="account x: denied"):
-    """
-    Return an attempt that fetched nothing.
-    """
-    return attempt(account_id, reason_code=code, reason=reason, generated_time=None, fetched=None)
-
-
-class Folder:
-    """
-    A run folder as a scan leaves it before judging, with two accounts that were read.
-    """
-
-    def __init__(self, path):
-        self.path = path / "20261124T090000Z"
-        self.states = {MANAGEMENT: "ACTIVE", ACCOUNT: "ACTIVE"}
-        self.names = {MANAGEMENT: "management", ACCOUNT: "payments"}
-        self.terms = Terms(
-            period="2026-Q4",
-            selection=Selection(),
-            frameworks=("iso-27001-2022",),
-            formats=("json",),
-            role_name="orgproof-reader",
-            roles={},
-            uses_external_id=False,
-            confirm=True,
-            owner_tags=("owner",),
-            workers=2,
-            account_deadline=120,
-            endpoint=None,
-            simulated=False,
-            organization_name="",
-            prepared_by="",
-        )
-        self.scan = ScanRecord(STARTED, FETCHED, interrupted=False, tool_version="0.1.0")
-        self.reports = {
-            MANAGEMENT: [root_row(MANAGEMENT, **SAFE)],
-            ACCOUNT: [root_row(), user_row("ann", **SAFE)],
-        }
-
-    def put(self, name, content):
-        """
-        Write a file of the run, JSON unless it is bytes.
-        """
-        file = self.path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-
-    def put_for(self, account_id, name, content):
-        """
-        Write a file of one account.
-        """
-        self.put(f"raw/{account_id}/{name}", content)
-
-    def fill(self):
-        """
-        Write the files, and return the folder.
-        """
-        pages = [
-            {"Id": account_id, "Name": self.names.get(account_id, ""), "State": state}
-            for account_id, state in self.states.items()
-        ]
-        self.put(
-            "raw/caller.json", {"Account": MANAGEMENT, "Arn": f"arn:aws:iam::{MANAGEMENT}:user/a"}
-        )
-        described = {"Id": "o-a1b2c3d4e5", "MasterAccountId": MANAGEMENT}
-        self.put("raw/organization.json", {"Organization": described})
-        self.put("raw/accounts.json", {"pages": [{"Accounts": pages}]})
-        self.put("raw/organizational-units.json", {})
-        self.put("raw/scan.json", encode(self.scan))
-        self.put("inputs/settings.json", encode(self.terms))
-        for name in self.terms.frameworks:
-            self.put(f"inputs/frameworks/{name}.yaml", load_framework(name).source)
-        for account_id, rows in self.reports.items():
-            self.put_for(account_id, "outcome-1.json", encode(attempt(account_id)))
-            self.put_for(account_id, "credential-report.csv", write_report(*rows))
-        return self
-
-    def derive(self):
-        """
-        Derive the tables, and return the totals.
-        """
-        return derive_tables(self.path)
-
-    def account(self, account_id=ACCOUNT):
-        """
-        Return one account's row of the table that was derived.
-        """
-        table = read_table(self.path / "tables" / "accounts.parquet").set_index("account_id")
-        return table.loc[account_id]
-
-    def findings(self):
-        """
-        Return the findings that were derived.
-        """
-        return read_table(self.path / "tables" / "findings.parquet")
-
-    def users(self):
-        """
-        Return the users of the table that was derived.
-        """
-        return [
-            user
-            for batch in read_batches(self.path / "tables" / "users.parquet")
-            for user in batch["user"]
-        ]
 
 
 @pytest.fixture(name="folder")
@@ -372,7 +251,7 @@ def test_another_account_s_outcome_is_refused():
     "name",
     [
         "inputs/settings.json",
-        "inputs/frameworks/iso-27001-2022.yaml",
+        "inputs/frameworks/house-1.0.yaml",
         "raw/scan.json",
         "raw/caller.json",
         "raw/organization.json",
@@ -533,9 +412,9 @@ def test_a_catalog_that_was_changed_to_nonsense_is_refused(folder):
     """
     The catalog is read from the run's own copy, and that copy is checked.
     """
-    folder.fill().put("inputs/frameworks/iso-27001-2022.yaml", b"{}")
+    folder.fill().put("inputs/frameworks/house-1.0.yaml", b"{}")
 
-    with pytest.raises(CatalogError, match=r"iso-27001-2022\.yaml: field controls: Field required"):
+    with pytest.raises(CatalogError, match=r"house-1\.0\.yaml: field controls: Field required"):
         folder.derive()
 
 
@@ -693,6 +572,461 @@ def test_a_report_of_another_partition_is_another_account_s(folder):
     assert folder.account()["reason_code"] == "wrong-account"
 
 
+# How many users there are
+
+
+EVIDENCE = ("account-not-collected", "report-malformed", "report-stale", "population-mismatch")
+
+
+def judge_evidence(folder, account_id=ACCOUNT):
+    """
+    Return what the checks about accounts say of one account, in the order of `EVIDENCE`.
+    """
+    row = folder.account(account_id)
+    return [row[name] for name in EVIDENCE]
+
+
+@pytest.mark.parametrize(
+    ("count", "users", "verdict"),
+    [
+        (1, None, "pass"),
+        (2, [("ann", DAY), ("new", -MINUTE)], "pass"),
+        (2, [("ann", DAY), ("new", 14 * MINUTE)], "pass"),
+        (0, [], "pass"),
+        (1, [("new", -MINUTE)], "pass"),
+        (0, None, "unknown"),
+        (None, None, "needs-review"),
+        (None, [("ann", DAY), ("new", -MINUTE)], "needs-review"),
+    ],
+    ids=[
+        "the same",
+        "made since",
+        "made just before",
+        "deleted since",
+        "one made and one deleted",
+        "fewer, and nobody says why",
+        "not counted",
+        "listed and not counted",
+    ],
+)
+def test_users_are_compared_with_iam_s_own_count(folder, count, users, verdict):
+    """
+    A difference that the list of users explains passes; one without explanation is open, and no count a lead.
+    """
+    folder.counts[ACCOUNT] = count
+    folder.fill()
+    if users is not None:
+        folder.put_for(ACCOUNT, "users.json", listed(*users))
+
+    summary = folder.derive()
+
+    assert judge_evidence(folder) == ["pass", "pass", "pass", verdict]
+    assert summary.exit_status == (3 if verdict == "unknown" else 0)
+    assert summary.findings == (verdict != "pass")
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_list_that_does_not_explain_the_count_is_no_explanation(folder, count):
+    """
+    IAM counts more users than it lists, and the list is what the report says: nobody knows the others.
+    """
+    folder.counts[ACCOUNT] = count
+    folder.fill().put_for(ACCOUNT, "users.json", listed(("ann", DAY)))
+
+    summary = folder.derive()
+
+    assert judge_evidence(folder)[-1] == "unknown"
+    assert summary.exit_status == 3
+
+
+def test_what_is_known_of_the_population_is_put_into_words(folder):
+    """
+    The finding about an account says how both counts stand, and is about no user.
+    """
+    folder.counts = {ACCOUNT: 0, MANAGEMENT: None}
+    folder.fill().derive()
+
+    about = folder.findings().set_index("account_id")
+
+    assert about["user"].isna().all()
+    assert about["check"].tolist() == ["population-mismatch"] * 2
+    assert about.loc[MANAGEMENT, "observation"] == (
+        "IAM did not say how many users there are, so the report stands alone"
+    )
+    assert about.loc[ACCOUNT, "observation"] == (
+        "1 in the report and 0 in IAM's own count; users may have been deleted since, but iam:ListUsers did "
+        "not answer which"
+    )
+    assert about.loc[ACCOUNT, "arn"] == (
+        f"arn:aws:organizations::{MANAGEMENT}:account/o-a1b2c3d4e5/{ACCOUNT}"
+    )
+
+
+# What the checks say of accounts
+
+
+def test_an_account_that_was_read_has_whole_evidence(folder):
+    """
+    Collected: every check about the evidence passes, for each account.
+    """
+    folder.fill().derive()
+
+    assert judge_evidence(folder) == judge_evidence(folder, MANAGEMENT) == ["pass"] * 4
+
+
+@pytest.mark.parametrize(
+    ("code", "malformed"),
+    [
+        (code, "not-applicable")
+        for code in sorted(set(ReasonCode) - {ReasonCode.NOT_ACTIVE, ReasonCode.EXCLUDED})
+        if code not in {ReasonCode.MALFORMED_REPORT, ReasonCode.WRONG_ACCOUNT}
+    ]
+    + [(ReasonCode.MALFORMED_REPORT, "unknown"), (ReasonCode.WRONG_ACCOUNT, "unknown")],
+)
+def test_an_account_that_was_not_read_is_open_and_never_passes(folder, code, malformed):
+    """
+    Whatever the reason: the account is a finding, and a report that cannot be used is one more.
+    """
+    folder.fill()
+    folder.put_for(ACCOUNT, "outcome-1.json", encode(failed(code=code, reason="account x: why")))
+
+    summary = folder.derive()
+
+    nothing = "not-applicable"
+    assert judge_evidence(folder) == ["unknown", malformed, nothing, nothing]
+    assert folder.findings()["observation"].unique().tolist() == ["account x: why"]
+    assert set(folder.findings()["severity"]) == {"high"}
+    assert summary.findings == summary.unknown_verdicts == 1 + (malformed == "unknown")
+
+
+def test_accounts_left_out_are_no_findings(folder):
+    """
+    Excluded and inactive accounts are not applicable to every check about accounts: somebody meant it.
+    """
+    suspended = AccountId("222222222222")
+    folder.states |= {OTHER: "ACTIVE", suspended: "SUSPENDED"}
+    folder.terms = replace(
+        folder.terms, selection=Selection(exclusions=(Exclusion(OTHER, "ticket SEC-1"),))
+    )
+
+    summary = folder.fill().derive()
+
+    for account_id in (OTHER, suspended):
+        assert judge_evidence(folder, account_id) == ["not-applicable"] * 4
+    assert summary.findings == 0
+
+
+# Reports that are too old
+
+
+@pytest.mark.parametrize(
+    ("age", "limit", "is_stale"),
+    [
+        (timedelta(hours=24), 24, False),
+        (timedelta(hours=24, seconds=1), 24, True),
+        (timedelta(days=30), 24, True),
+        (timedelta(hours=2), 1, True),
+        (timedelta(days=30), 24 * 365, False),
+        (-MINUTE, 1, False),
+    ],
+)
+def test_a_report_that_was_too_old_says_nothing(folder, age, limit, is_stale):
+    """
+    Beyond the limit, to the second, each verdict about the account's users is unknown, and the run is not whole.
+    """
+    folder.terms = replace(folder.terms, max_report_age_hours=limit)
+    folder.fetched = {ACCOUNT: age, MANAGEMENT: timedelta(0)}
+
+    summary = folder.fill().derive()
+
+    assert judge_evidence(folder)[2] == ("unknown" if is_stale else "pass")
+    assert judge_evidence(folder, MANAGEMENT)[2] == "pass"
+    assert (summary.exit_status, summary.stale) == ((3, 1) if is_stale else (0, 0))
+    assert folder.controls()["house-1.0:1"] == ("unknown" if is_stale else "pass")
+
+
+def test_of_a_stale_report_only_the_subject_is_known(folder):
+    """
+    No verdict of a stale report is pass or fail: not-applicable where the check is about others, else unknown.
+    """
+    folder.reports[ACCOUNT] = [root_row(**OPEN), user_row("ann", **OPEN), user_row("bob")]
+    folder.fetched = {ACCOUNT: timedelta(days=3)}
+
+    folder.fill().derive()
+
+    users = folder.table("users")
+    users = users[users["account_id"] == ACCOUNT].set_index("user")
+    not_applicable, unknown = "not-applicable", "unknown"
+    assert users["console-no-mfa"].to_dict() == {
+        "<root_account>": not_applicable,
+        "ann": unknown,
+        "bob": unknown,
+    }
+    assert users["root-console-no-mfa"].to_dict() == {
+        "<root_account>": unknown,
+        "ann": not_applicable,
+        "bob": not_applicable,
+    }
+    about_users = folder.findings().dropna(subset="user")
+    assert set(about_users["observation"]) == {
+        "the report was too old when it was fetched to say anything"
+    }
+    (stale,) = folder.findings().query("check == 'report-stale'")["observation"]
+    assert (
+        stale == "the report was 72 hours old when it was fetched, and may be 24 hours old at most"
+    )
+
+
+# What else is known of an account
+
+
+@pytest.mark.parametrize(
+    ("answer", "severity"),
+    [
+        ({"answer": {"EnabledFeatures": ["RootCredentialsManagement"]}}, "medium"),
+        ({"answer": {"EnabledFeatures": ["RootSessions"]}}, "info"),
+        ({"error": {"code": "AccessDenied"}}, "info"),
+        (None, "info"),
+    ],
+)
+def test_root_credentials_weigh_more_where_root_is_managed_centrally(folder, answer, severity):
+    """
+    What AWS says of the organization grades the finding; where it says nothing, nothing is assumed.
+    """
+    controls = {"1": [map_check("root-credentials-present")]}
+    folder.catalogs = {HOUSE: write_catalog(HOUSE, controls)}
+    folder.reports[ACCOUNT] = [root_row(**SAFE)]
+    folder.fill()
+    if answer is not None:
+        folder.put("raw/organization-features.json", answer)
+
+    folder.derive()
+
+    (finding,) = folder.findings().to_dict("records")
+    assert (finding["account_id"], finding["check"]) == (ACCOUNT, "root-credentials-present")
+    assert (finding["verdict"], finding["severity"]) == ("needs-review", severity)
+
+
+@pytest.mark.parametrize(
+    ("present", "verdict"), [(0, "not-applicable"), (1, "fail"), ("0", "fail"), (None, "fail")]
+)
+def test_iam_s_word_on_root_s_password_counts_for_older_reports(folder, present, verdict):
+    """
+    Where the report says not_supported, only IAM's own 0 says that root has no password.
+    """
+    folder.reports[ACCOUNT] = [root_row(password_enabled="not_supported")]
+    counts = {"Users": 0} | ({} if present is None else {"AccountPasswordPresent": present})
+    folder.fill().put_for(ACCOUNT, "account-summary.json", {"SummaryMap": counts})
+
+    folder.derive()
+
+    users = folder.table("users").set_index("account_id")
+    assert users.loc[ACCOUNT, "root-console-no-mfa"] == verdict
+
+
+# For which accounts a framework speaks
+
+
+def declare(folder, **scope):
+    """
+    Declare the scope of the one framework.
+    """
+    folder.terms = replace(folder.terms, scopes=(ScopeRule(HOUSE, **scope),))
+    return folder
+
+
+def test_a_framework_s_totals_count_its_scope_alone(folder):
+    """
+    An exception outside the scope is a finding, and neither the control's nor the exit status's.
+    """
+    folder.reports[ACCOUNT] = [root_row(), user_row("ann", **OPEN)]
+    declare(folder, accounts=(MANAGEMENT,))
+
+    summary = folder.fill().derive()
+
+    (scope,) = summary.scopes
+    (control, *_) = folder.table("controls").to_dict("records")
+    assert (scope.is_declared, scope.accounts, scope.not_tested) == (True, 1, 0)
+    assert scope.words == f"accounts {MANAGEMENT}"
+    assert (control["verdict"], control["evaluated"], control["failed"]) == ("pass", 1, 0)
+    assert (summary.findings, summary.exit_status) == (1, 0)
+    assert folder.findings()["user"].tolist() == ["ann"]
+
+
+def test_the_same_exception_in_scope_fails(folder):
+    """
+    It is the scope alone that makes the difference.
+    """
+    folder.reports[ACCOUNT] = [root_row(), user_row("ann", **OPEN)]
+    declare(folder, accounts=(ACCOUNT,))
+
+    summary = folder.fill().derive()
+
+    assert folder.controls()["house-1.0:1"] == "fail"
+    assert summary.exit_status == 1
+
+
+@pytest.mark.parametrize(("scope", "status"), [(MANAGEMENT, 0), (ACCOUNT, 3)])
+def test_an_unknown_verdict_counts_where_it_is_in_scope(folder, scope, status):
+    """
+    In scope it makes the exit status 3 and leaves the control open; out of every scope it does neither.
+    """
+    folder.reports[ACCOUNT] = [root_row(), user_row("ann", **UNCLEAR)]
+    declare(folder, accounts=(scope,))
+
+    summary = folder.fill().derive()
+
+    assert summary.exit_status == status
+    assert folder.controls()["house-1.0:1"] == ("unknown" if status else "pass")
+
+
+def test_evidence_that_is_not_whole_counts_wherever_it_is(folder):
+    """
+    A report that was too old is no clean run, in scope or out of it.
+    """
+    folder.fetched = {ACCOUNT: timedelta(days=3)}
+    declare(folder, accounts=(MANAGEMENT,))
+
+    summary = folder.fill().derive()
+
+    assert folder.controls()["house-1.0:1"] == "pass"
+    assert summary.exit_status == 3
+
+
+@pytest.mark.parametrize("lost", ["missed", "excluded"])
+@pytest.mark.parametrize(
+    ("scope", "verdict", "not_tested"),
+    [
+        ({"accounts": (MANAGEMENT,)}, "pass", 0),
+        ({"accounts": (ACCOUNT,)}, "unknown", 1),
+        ({"accounts": (ACCOUNT, MANAGEMENT)}, "unknown", 1),
+        ({"everything": True}, "unknown", 1),
+        (None, "unknown", 1),
+    ],
+)
+def test_one_account_of_the_scope_that_was_not_read_keeps_a_control_from_passing(
+    folder, scope, verdict, not_tested, lost
+):
+    """
+    Denied or left out on purpose, in scope it counts as not tested; out of scope it does not matter.
+    """
+    if scope is not None:
+        declare(folder, **scope)
+    if lost == "missed":
+        folder.missed = {ACCOUNT}
+    else:
+        exclusions = (Exclusion(ACCOUNT, "ticket SEC-1"),)
+        folder.terms = replace(folder.terms, selection=Selection(exclusions=exclusions))
+
+    summary = folder.fill().derive()
+
+    assert folder.controls()["house-1.0:1"] == verdict
+    assert set(folder.table("controls")["not_tested"]) == {not_tested}
+    assert summary.scopes[0].not_tested == not_tested
+
+
+def test_an_account_that_is_not_active_is_not_missing_from_its_scope(folder):
+    """
+    Nobody can sign in to it, so nothing is left untested.
+    """
+    folder.states[OTHER] = "SUSPENDED"
+    declare(folder, everything=True)
+
+    summary = folder.fill().derive()
+
+    assert (summary.scopes[0].accounts, summary.scopes[0].not_tested) == (2, 0)
+    assert folder.controls()["house-1.0:1"] == "pass"
+
+
+def test_an_empty_scope_is_never_a_pass(folder):
+    """
+    A scope in which no account is active says nothing, whatever the rest of the organization is like.
+    """
+    folder.states[OTHER] = "SUSPENDED"
+    declare(folder, accounts=(OTHER,))
+
+    summary = folder.fill().derive()
+
+    assert summary.scopes[0].accounts == 0
+    assert folder.controls() == {f"house-1.0:{number}": "not-tested" for number in range(1, 5)}
+
+
+@pytest.mark.parametrize(
+    ("scope", "verdict", "exceptions"),
+    [
+        (None, "needs-review", 1),
+        ({"everything": True}, "fail", 1),
+        ({"accounts": (ACCOUNT,)}, "fail", 1),
+    ],
+)
+def test_a_framework_that_asks_for_a_scope_fails_only_within_one(
+    folder, scope, verdict, exceptions
+):
+    """
+    Until somebody has declared the scope, exceptions need review; the exit status counts them all the same.
+    """
+    controls = {"1": [map_check("console-no-mfa")]}
+    folder.catalogs = {HOUSE: write_catalog(HOUSE, controls, must_be_declared=True)}
+    folder.reports[ACCOUNT] = [root_row(), user_row("ann", **OPEN)]
+    if scope is not None:
+        declare(folder, **scope)
+
+    summary = folder.fill().derive()
+
+    assert folder.controls() == {"house-1.0:1": verdict}
+    assert summary.exit_status == exceptions
+
+
+def test_each_framework_has_a_scope_of_its_own(folder):
+    """
+    One exception fails the framework in whose scope it lies, and not the other; the exit status is the worst.
+    """
+    other = "other-1.0"
+    folder.catalogs[other] = write_catalog(other, {"1": [map_check("console-no-mfa")]})
+    folder.reports = {
+        MANAGEMENT: [root_row(MANAGEMENT), user_row("zoe", MANAGEMENT, **SAFE)],
+        ACCOUNT: [root_row(), user_row("ann", **OPEN)],
+    }
+    folder.terms = replace(
+        folder.terms,
+        frameworks=(HOUSE, other),
+        scopes=(ScopeRule(HOUSE, accounts=(MANAGEMENT,)), ScopeRule(other, accounts=(ACCOUNT,))),
+    )
+
+    summary = folder.fill().derive()
+
+    assert (folder.controls()["house-1.0:1"], folder.controls()["other-1.0:1"]) == ("pass", "fail")
+    assert summary.exit_status == 1
+
+
+def test_a_scope_by_tag_rests_on_the_tags_that_were_stored(folder):
+    """
+    The tags are evidence: with them the scope is found again offline, and without them it is refused.
+    """
+    declare(folder, tags=(("pci", "yes"),))
+    folder.tags = {ACCOUNT: {"pci": "yes"}, MANAGEMENT: {"pci": "no"}}
+    summary = folder.fill().derive()
+    (folder.path / "raw" / "account-tags.json").unlink()
+
+    assert (summary.scopes[0].accounts, summary.scopes[0].words) == (1, "accounts tagged pci=yes")
+    with pytest.raises(SettingsError, match="no account with the tag pci=yes"):
+        folder.derive()
+
+
+def test_a_declared_scope_names_the_settings_it_stands_in(folder):
+    """
+    An auditor finds the declaration in the run itself, by file and hash; what was not declared names none.
+    """
+    folder.fill().put("inputs/settings.toml", b"[scan]\n")
+    declare(folder, everything=True).put("inputs/settings.json", encode(folder.terms))
+
+    (scope,) = folder.derive().scopes
+
+    assert scope.source == "inputs/settings.toml"
+    assert scope.sha256 == hashlib.sha256(b"[scan]\n").hexdigest()
+    assert scope.words == "every account"
+
+
 # Live answers
 
 
@@ -728,37 +1062,126 @@ def total(**counts):
     return CheckTotals("c", "C", Severity.HIGH, sum(figures.values()), **figures)
 
 
+ABOUT_ACCOUNTS = CheckTotals("a", "A", Severity.HIGH, 10, 4, 0, 0, 6, 0, subject="account")
+
+
 READ = AccountTotals(listed=4, collected=2, not_collected=0, excluded=1, not_active=1)
 UNREAD = replace(READ, collected=1, not_collected=1)
 NOTHING = AccountTotals(listed=4, collected=0, not_collected=0, excluded=3, not_active=1)
 
 
 @pytest.mark.parametrize(
-    ("totals", "accounts", "interrupted", "status"),
+    ("exceptions", "unknown", "accounts", "interrupted", "status"),
     [
-        ([], READ, False, 0),
-        ([total(passed=1)], READ, False, 0),
-        ([total(not_applicable=1)], READ, False, 0),
-        ([total(needs_review=1)], READ, False, 0),
-        ([total(failed=1)], READ, False, 1),
-        ([total(passed=9), total(failed=1)], READ, False, 1),
-        ([total(unknown=1)], READ, False, 3),
-        ([total(failed=1), total(unknown=1)], READ, False, 3),
-        ([total(passed=1)], UNREAD, False, 3),
-        ([total(failed=1)], UNREAD, False, 3),
-        ([], UNREAD, False, 3),
-        ([], NOTHING, False, 3),
-        ([], READ, True, 5),
-        ([total(passed=1)], READ, True, 5),
-        ([total(failed=1, unknown=1)], UNREAD, True, 5),
-        ([], NOTHING, True, 5),
+        (0, 0, READ, False, 0),
+        (1, 0, READ, False, 1),
+        (99, 0, READ, False, 1),
+        (0, 1, READ, False, 3),
+        (1, 1, READ, False, 3),
+        (0, 0, UNREAD, False, 3),
+        (1, 0, UNREAD, False, 3),
+        (0, 1, UNREAD, False, 3),
+        (0, 0, NOTHING, False, 3),
+        (0, 0, READ, True, 5),
+        (1, 1, UNREAD, True, 5),
+        (0, 0, NOTHING, True, 5),
     ],
 )
-def test_the_exit_status_is_the_worst_that_is_true(totals, accounts, interrupted, status):
+def test_the_exit_status_is_the_worst_that_is_true(
+    exceptions, unknown, accounts, interrupted, status
+):
     """
     Stopped outranks unread, unread and unknown outrank exceptions, and only a clean run is 0.
     """
-    assert decide_exit_status(totals, accounts, interrupted=interrupted) == status
+    decided = decide_exit_status(
+        accounts, exceptions=exceptions, unknown=unknown, interrupted=interrupted
+    )
+
+    assert decided == status
+
+
+CERTIFICATE = {"cert_1_active": "true", "cert_1_last_rotated": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "status"),
+    [
+        (SAFE, 0),
+        (SAFE | CERTIFICATE, 0),
+        (OPEN, 1),
+        (OPEN | CERTIFICATE, 1),
+        (UNCLEAR, 3),
+        (SAFE | {"cert_1_active": "MAYBE"}, 3),
+    ],
+    ids=["clean", "supporting", "direct", "both", "unknown", "unknown in a supporting check"],
+)
+def test_only_what_a_control_asks_is_an_exception(folder, cells, status):
+    """
+    A check that only supports controls gives leads, and a lead is no exception; unknown is never 0.
+    """
+    folder.reports[ACCOUNT] = [root_row(), user_row("ann", **cells)]
+
+    assert folder.fill().derive().exit_status == status
+
+
+def accept(**changes):
+    """
+    Return the bytes of a file with one accepted risk, in force in November 2026.
+    """
+    entry = {
+        "id": "EX-1",
+        "kind": "compensating-control",
+        "account": ACCOUNT,
+        "user": "ann",
+        "check": "console-no-mfa",
+        "reason": "reached through the bastion alone, which asks for a second factor",
+        "owner": "ann.smith",
+        "approver": "bob.jones",
+        "ticket": "SEC-1",
+        "from": date(2026, 11, 1),
+        "until": date(2027, 1, 31),
+    }
+    return yaml.safe_dump({"format": 1, "acceptances": [entry | changes]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "accepted"),
+    [
+        ({}, 0, 1),
+        ({"user": "bob"}, 1, 0),
+        ({"account": MANAGEMENT}, 1, 0),
+        ({"check": "access-key-age"}, 1, 0),
+        ({"from": date(2026, 1, 1), "until": date(2026, 11, 23)}, 1, 0),
+        ({"from": date(2026, 11, 25)}, 1, 0),
+    ],
+    ids=["in force", "another user", "another account", "another check", "expired", "not yet"],
+)
+def test_only_an_acceptance_in_force_keeps_an_exception_from_the_exit_status(
+    folder, changes, status, accepted
+):
+    """
+    What is accepted stays a finding, and fails its control, and is counted; it is no exception left open.
+    """
+    folder.reports[ACCOUNT] = [root_row(), user_row("ann", **OPEN)]
+    folder.fill().put("inputs/acceptances.yaml", accept(**changes))
+
+    summary = folder.derive()
+
+    assert (summary.exit_status, summary.accepted, summary.findings) == (status, accepted, 1)
+    assert folder.controls()["house-1.0:1"] == "fail"
+    assert summary.trend[-1].exceptions == 1 - accepted
+
+
+def test_what_nobody_can_tell_cannot_be_accepted(folder):
+    """
+    An acceptance about an unknown verdict changes nothing.
+    """
+    folder.reports[ACCOUNT] = [root_row(), user_row("ann", **UNCLEAR)]
+    folder.fill().put("inputs/acceptances.yaml", accept())
+
+    summary = folder.derive()
+
+    assert (summary.exit_status, summary.accepted) == (3, 0)
 
 
 def test_an_interrupted_scan_is_not_complete(folder):
@@ -798,6 +1221,7 @@ CLEAN = Summary(
     checks=(
         total(passed=10, failed=4, needs_review=2, not_applicable=7, unknown=1),
         total(not_applicable=24),
+        ABOUT_ACCOUNTS,
     ),
     findings=7,
     findings_by_verdict={},
@@ -845,7 +1269,9 @@ def test_a_collected_account_without_its_root_is_refused(roots):
     """
     As many root users as accounts that were read.
     """
-    problem = refuse_totals(users=replace(CLEAN.users, roots=roots))
+    rows = replace(CLEAN.users, roots=roots, users=24 - roots)
+
+    problem = refuse_totals(users=rows)
 
     assert problem == f"4 accounts are collected, with {roots} root users"
 
@@ -858,9 +1284,47 @@ def test_a_row_without_a_verdict_is_refused(field, step):
     """
     check = replace(CLEAN.checks[0], **{field: getattr(CLEAN.checks[0], field) + step})
 
-    problem = refuse_totals(checks=(check, CLEAN.checks[1]))
+    problem = refuse_totals(checks=(check, *CLEAN.checks[1:]))
 
-    assert f"check c has 24 rows, but {24 + step} verdicts" in problem
+    assert f"check c has 24 rows of 24, but {24 + step} verdicts" in problem
+
+
+@pytest.mark.parametrize("rows", [9, 11])
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_check_that_was_not_made_of_every_row_is_refused(place, rows):
+    """
+    Each user and root user has a verdict of each check about rows, each listed account of those about accounts.
+    """
+    check = replace(CLEAN.checks[place], rows=rows, not_applicable=0, passed=rows)
+    checks = [*CLEAN.checks]
+    checks[place] = check
+
+    problem = refuse_totals(checks=tuple(checks))
+
+    assert f"has {rows} rows of {10 if place == 2 else 24}, but {rows} verdicts" in problem
+
+
+def test_more_accepted_than_found_is_refused():
+    """
+    Only exceptions and leads can be accepted.
+    """
+    check = replace(CLEAN.checks[0], accepted=7)
+
+    problem = refuse_totals(checks=(check, *CLEAN.checks[1:]), accepted=7)
+
+    assert problem == "check c has 7 accepted, more than it found"
+
+
+@pytest.mark.parametrize("accepted", [1, 3])
+def test_an_accepted_finding_that_no_check_counts_is_refused(accepted):
+    """
+    The findings that are accepted are those that the checks count as accepted.
+    """
+    check = replace(CLEAN.checks[0], accepted=2)
+
+    problem = refuse_totals(checks=(check, *CLEAN.checks[1:]), accepted=accepted)
+
+    assert problem == f"{accepted} findings are accepted, but the checks count otherwise"
 
 
 @pytest.mark.parametrize("findings", [0, 6, 8])
@@ -881,6 +1345,8 @@ def test_every_total_that_does_not_tie_out_is_named():
         accounts=replace(CLEAN.accounts, listed=11),
         users=replace(CLEAN.users, roots=5),
         findings=8,
+        accepted=1,
     )
 
-    assert problem.count("; ") == 2
+    # Three checks lack rows, and four other figures are wrong.
+    assert problem.count("; ") == 6

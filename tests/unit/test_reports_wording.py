@@ -1,36 +1,102 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
+import pandas as pd
 import pytest
 
+from scanner.acceptances import State as Kept
+from scanner.checks import CHECKS, BoundCheck
+from scanner.errors import EvidenceError
+from scanner.evidence import StoredRun
+from scanner.history import State
 from scanner.model import (
+    AcceptanceTotals,
     AccountId,
     AccountTotals,
     CheckTotals,
+    ScopeRule,
+    ScopeTotals,
     Selection,
     Severity,
     Summary,
+    Terms,
     UserTotals,
     Window,
 )
-from scanner.reports import wording
-from scanner.reports.facts import add_up_coverage, list_check_figures
+from scanner.records import encode
+from scanner.reports import method, wording
+from scanner.reports.facts import (
+    add_up_coverage,
+    describe_asked,
+    describe_scope,
+    list_check_figures,
+    list_differences,
+)
 
 MOMENT = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
+TERMS = Terms(
+    period="2026-Q4",
+    selection=Selection(),
+    scopes=(),
+    max_report_age_hours=24,
+    frameworks=("pci-dss-4.0.1",),
+    formats=("json",),
+    role_name="reader",
+    roles={},
+    uses_external_id=False,
+    confirm=True,
+    owner_tags=(),
+    workers=2,
+    account_deadline=120,
+    endpoint=None,
+    simulated=False,
+    organization_name="",
+    prepared_by="",
+)
 
 
-def total(check="console-no-mfa", title="Console password without MFA", failed=0, unknown=0):
-    return CheckTotals(
+def total(
+    check="console-no-mfa",
+    title="Console password without MFA",
+    failed=0,
+    *,
+    unknown=0,
+    leads=0,
+    severity=Severity.HIGH,
+    **changes,
+):
+    counted = CheckTotals(
         check=check,
         title=title,
-        severity=Severity.HIGH,
+        severity=severity,
         rows=400,
-        passed=300 - failed - unknown,
+        passed=300 - failed - unknown - leads,
         failed=failed,
-        needs_review=0,
+        needs_review=leads,
         not_applicable=100,
         unknown=unknown,
     )
+    return replace(counted, **changes)
+
+
+def acceptance(**changes):
+    entry = AcceptanceTotals(
+        id="sealed",
+        kind="break-glass",
+        account="*",
+        user="emergency",
+        check="console-no-mfa",
+        reason="why",
+        owner="owner",
+        approver="approver",
+        ticket="RISK-1",
+        begins="2026-01-01",
+        until="2026-12-31",
+        state="in-force",
+        matched=1,
+        warnings=(),
+    )
+    return replace(entry, **changes)
 
 
 def summary(*, listed=24, missed=0, excluded=0, inactive=0, without=0, checks=None, **changes):
@@ -88,6 +154,261 @@ def test_exceptions_are_counted_against_the_console_users():
         "37 of 312 console users can sign in with a password alone; "
         "also noted: root password without MFA (2)."
     )
+
+
+def test_a_conclusion_names_few_checks_and_counts_the_others():
+    """
+    Twenty checks with exceptions still make one sentence: the gravest by name, the rest in number.
+    """
+    checks = (
+        total(failed=3),
+        total("root-console-no-mfa", "Root password without MFA", 1, severity=Severity.CRITICAL),
+        total("user-inactive", "Inactive user", 40, severity=Severity.MEDIUM),
+        total("access-key-age", "Old access key", 60, severity=Severity.MEDIUM),
+    )
+
+    said = wording.conclude(summary(without=3, checks=checks))
+
+    assert said == (
+        "3 of 312 console users can sign in with a password alone; also noted: root password "
+        "without MFA (1), 100 exceptions of 2 further checks."
+    )
+
+
+def test_what_an_unusable_report_shows_is_no_exception():
+    """
+    A user without MFA in a report that is too old is unknown, and the sentence does not count them.
+    """
+    said = wording.conclude(summary(without=5, checks=(total(failed=2, unknown=3),)))
+
+    assert said.startswith("2 of 312 console users can sign in with a password alone")
+    assert "3 verdicts could not be reached" in said
+
+
+def test_accounts_that_were_not_read_are_no_verdicts_out_of_reports():
+    """
+    Their own checks are unknown; the sentence on completeness counts the accounts once.
+    """
+    unread = total("account-not-collected", "Account", unknown=2, subject="account")
+
+    said = wording.conclude(summary(missed=2, checks=(total(), unread)))
+
+    assert "could not be reached" not in said
+
+
+def test_leads_are_said_beside_exceptions_and_never_as_such():
+    """
+    A run with leads alone noted no exceptions, and still has something to ask about.
+    """
+    said = wording.conclude(summary(checks=(total(), total("generic-username", "Name", leads=4))))
+
+    assert said.startswith("No exceptions were noted among 312 console users")
+    assert said.endswith("; 4 leads need review.")
+
+
+def test_acceptances_are_counted_within_the_exceptions():
+    """
+    Seven exceptions of which three are accepted are seven exceptions.
+    """
+    accepted = summary(
+        checks=(total(failed=7, leads=2, accepted=3),), accepted=3, acceptances=(acceptance(),)
+    )
+
+    said = wording.describe_accepted(accepted)
+
+    assert said.startswith("3 of the 7 exceptions and 2 leads are accepted risks. They stay")
+    assert wording.describe_accepted(summary(checks=(total(failed=7),))) == (
+        "No accepted risks were given: all 7 exceptions and 0 leads are open."
+    )
+
+
+def test_old_reports_are_said_with_the_age_that_was_allowed():
+    """
+    Every account was read, and yet nothing is known of some users.
+    """
+    said = wording.complete(summary(stale=2, max_report_age_hours=48))
+
+    assert said.endswith(
+        " 2 reports were older than 48 hours when fetched: nothing is known of their users."
+    )
+
+
+def test_a_later_judgement_carries_a_notice_and_names_the_seal():
+    """
+    It cannot be passed off as the first judgement of the run.
+    """
+    later = summary(parent="ab" * 32, judged=MOMENT + timedelta(days=40))
+
+    assert [notice.label for notice in wording.list_notices(later)] == ["JUDGED AGAIN"]
+    assert "ab" * 32 in (wording.describe_parent(later) or "")
+    assert "2027-01-03" in (wording.describe_parent(later) or "")
+    assert wording.describe_parent(summary(judged=MOMENT)) is None
+
+
+def test_changes_are_told_in_one_order_with_their_zeros():
+    """
+    What did not happen is a zero, so that nobody wonders whether it was looked for.
+    """
+    counts = dict(wording.list_changes(summary(changes={"new": 3, "accounts-left": 1})))
+
+    assert list(counts.values()) == [3, 0, 0, 0, 0, 0, 0, 1]
+    assert (counts["new"], counts["accounts that left"], counts["in accounts that left"]) == (
+        3,
+        1,
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "words"), [(State, wording.CHANGES), (Kept, wording.ACCEPTANCES)]
+)
+def test_every_state_has_words(states, words):
+    """
+    A state that is added needs words before it can be printed.
+    """
+    assert set(words) == set(states)
+
+
+def test_only_the_findings_that_were_asked_about_are_said_to_be_unchecked():
+    """
+    A thousand findings of other checks were never to be asked about, and are not counted as unchecked.
+    """
+    said = {"still-open": 4, "fixed-since-report": 1, "not-checked": 1_002}
+    asked = describe_asked(
+        summary(checks=(total(failed=7), total("x", failed=1_000)), findings_by_confirmation=said)
+    )
+
+    assert asked.number == 7
+    assert asked.answers == [
+        ("still open", 4),
+        ("fixed since the report", 1),
+        ("password removed", 0),
+        ("user deleted", 0),
+        ("not checked", 2),
+    ]
+
+
+def test_a_scope_says_who_declared_it_and_what_was_not_read():
+    """
+    Declared and undeclared scopes differ in words, and a declared one names its file and hash.
+    """
+    declared = ScopeTotals(
+        "pci", True, "accounts 012345678901", 4, 1, "inputs/settings.toml", "cd" * 32
+    )
+    open_scope = ScopeTotals("iso", False, "not declared; every account", 9, 0, None, None)
+    run = summary(scopes=(declared, open_scope))
+
+    assert describe_scope(run, "pci") == [
+        ("Scope", "declared: accounts 012345678901"),
+        ("Accounts in scope", "4 active, 1 of them not tested because they were not read"),
+        ("Declared in", f"inputs/settings.toml, SHA-256 {'cd' * 32}"),
+    ]
+    assert describe_scope(run, "iso") == [
+        ("Scope", "not declared; every account"),
+        ("Accounts in scope", "9 active, each of them read"),
+    ]
+    assert describe_scope(run, "another") == [("Scope", "not recorded in this run")]
+
+
+def test_counts_that_differ_are_sorted_by_how_doubtful_they_are():
+    """
+    Equal counts are left out; those not explained come first, then those without a count.
+    """
+    frame = pd.DataFrame(
+        {
+            "account_id": ["a", "b", "c", "d", "e"],
+            "outcome": ["collected", "collected", "collected", "collected", "not-collected"],
+            "users": pd.array([1, 2, 3, 4, None], dtype="Int64"),
+            "iam_users": pd.array([1, 3, None, 5, None], dtype="Int64"),
+            "users_added": pd.array([None, 1, None, None, None], dtype="Int64"),
+        }
+    )
+
+    found = list_differences(frame)
+
+    assert list(found["account_id"]) == ["d", "c", "b"]
+    assert list(found["difference"]) == [
+        "different, and not explained",
+        "could not be compared",
+        "different, and explained",
+    ]
+
+
+def test_all_fifteen_limits_are_printed_and_promise_nothing():
+    """
+    Each of the caveats that a fair report must print is there.
+    """
+    said = " ".join(method.LIMITS)
+
+    assert len(method.LIMITS) == len(set(method.LIMITS)) == 15
+    for words in (
+        "for the assessor",
+        "scope of a framework",
+        "Identity Center",
+        "resists phishing",
+        "non-console access",
+        "beyond two",
+        "no permissions",
+        "3 to 23 May 2018",
+        "four hours",
+        "not tested",
+        "assumption until",
+        "signs and not proof",
+        "Exemptions",
+        "text of the standards",
+        "encrypt",
+    ):
+        assert words in said, words
+    assert "compliant" not in said.lower()
+
+
+def test_the_words_that_documents_use_are_explained():
+    """
+    Lead, accepted risk and scope are not self-evident.
+    """
+    assert {"Exception", "Lead", "Accepted risk", "Scope"} <= {word for word, _ in method.GLOSSARY}
+
+
+@pytest.mark.parametrize("by_tag", [True, False])
+def test_tags_of_accounts_are_a_call_only_where_a_scope_asked_for_them(tmp_path, by_tag):
+    """
+    The list of calls is what this run made, not what any run might make.
+    """
+    tags = (("data", "cardholder"),) if by_tag else ()
+    rule = ScopeRule("pci-dss-4.0.1", accounts=(AccountId("012345678901"),), tags=tags)
+    folder = tmp_path / "run"
+    (folder / "inputs").mkdir(parents=True)
+    (folder / "manifest.json").write_bytes(b"{}")
+    (folder / "inputs" / "settings.json").write_bytes(encode(replace(TERMS, scopes=(rule,))))
+
+    calls = [call for call, _ in method.list_calls(StoredRun(folder))]
+
+    assert ("organizations:ListTagsForResource" in calls) is by_tag
+    assert "organizations:ListAccounts" in calls
+
+
+def test_a_run_without_its_settings_is_refused(tmp_path):
+    """
+    Without them nobody can say which calls were made.
+    """
+    (tmp_path / "manifest.json").write_bytes(b"{}")
+
+    with pytest.raises(EvidenceError, match=r"settings\.json"):
+        method.list_calls(StoredRun(tmp_path))
+
+
+def test_parameters_are_printed_with_their_defaults():
+    """
+    A threshold that nobody changed is a threshold all the same.
+    """
+    check = CHECKS["user-inactive"]
+    bound = BoundCheck(check, check.parameters.model_validate({"days": 35}))
+    pattern = CHECKS["generic-username"]
+
+    assert method.describe_parameters(bound) == "days = 35; operator = more-than"
+    assert "admin, " in method.describe_parameters(BoundCheck(pattern, pattern.parameters()))
+    plain = CHECKS["console-no-mfa"]
+    assert method.describe_parameters(BoundCheck(plain, plain.parameters())) == "none"
 
 
 def test_no_account_read_is_no_conclusion():

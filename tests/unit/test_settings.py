@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from scanner.errors import SettingsError
-from scanner.model import Exclusion
-from scanner.settings import MAX_SETTINGS_BYTES, Settings, name_quarter, read_settings
+from scanner.model import Exclusion, ScopeRule
+from scanner.settings import MAX_SETTINGS_BYTES, ScopeTable, Settings, name_quarter, read_settings
 from scanner.settings import read_settings_file as read_file
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "orgproof.example.toml"
@@ -50,7 +50,11 @@ def test_the_lines_that_the_example_leaves_out_are_legal():
     """
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
     marks = tuple(
-        f"# {word}" for word in ("period =", "profile =", "region =", "[", '"', "account", "reason")
+        f"# {word}"
+        for word in (
+            *("period =", "acceptances =", "profile =", "region =", "[", '"', "account", "reason"),
+            *("ous =", "tags =", "everything =", "unknown ="),
+        )
     )
     offered = [line.removeprefix("# ") if line.startswith(marks) else line for line in lines]
 
@@ -60,6 +64,9 @@ def test_the_lines_that_the_example_leaves_out_are_legal():
     assert settings.aws.region == "us-gov-west-1"
     assert settings.aws.roles == {"123456789012": "audit/legacy-reader"}
     assert settings.selection.exclusions[0].account_id == "123456789012"
+    assert settings.scan.acceptances == "acceptances.yaml"
+    assert [rule.framework for rule in settings.scopes] == ["iso-27001-2022", "pci-dss-4.0.1"]
+    assert settings.scopes[1].tags == (("cde", "in-scope"), ("cde", "connected"))
 
 
 def test_options_override_the_file_and_leave_the_rest():
@@ -377,9 +384,199 @@ def test_the_example_names_every_setting():
     shown = {line.lstrip("# ").split(" =")[0] for line in text.splitlines()}
     tables = tomllib.loads(text)
 
-    for table, model in Settings.model_fields.items():
-        assert table in tables
-        annotation = model.annotation
-        assert annotation is not None
-        missing = set(annotation.model_fields) - shown - {"exclude", "roles", "endpoint_url"}
+    models = {name: field.annotation for name, field in Settings.model_fields.items()}
+    assert set(models) - {"scope"} == set(tables)
+    assert "# [scope." in text
+    for model in (*(models[name] for name in tables), ScopeTable):
+        assert model is not None
+        missing = set(model.model_fields) - shown - {"exclude", "roles", "endpoint_url"}
         assert missing == set()
+
+
+# For which accounts a framework speaks
+
+
+def scope(body):
+    return f'[scope."pci-dss-4.0.1"]\n{body}'
+
+
+@pytest.mark.parametrize(
+    ("body", "rule"),
+    [
+        ("everything = true", {"everything": True}),
+        (
+            'accounts = ["012345678901", "123456789012"]',
+            {"accounts": ("012345678901", "123456789012")},
+        ),
+        ('ous = ["ou-ab12-12345678", "r-ab12"]', {"ous": ("ou-ab12-12345678", "r-ab12")}),
+        ('tags = { pci = "yes" }', {"tags": (("pci", "yes"),)}),
+        (
+            'tags = { pci = ["yes", "connected"], stage = "prod" }',
+            {"tags": (("pci", "yes"), ("pci", "connected"), ("stage", "prod"))},
+        ),
+        (
+            'accounts = ["012345678901"]\nous = ["r-ab12"]\ntags = { a = "b" }',
+            {"accounts": ("012345678901",), "ous": ("r-ab12",), "tags": (("a", "b"),)},
+        ),
+        ('everything = false\nunknown = false\nous = ["r-ab12"]', {"ous": ("r-ab12",)}),
+    ],
+)
+def test_a_scope_is_declared(body, rule):
+    """
+    Everything, or accounts, OUs and tags in any mixture: what is written is what is declared.
+    """
+    assert read(scope(body)).scopes == (ScopeRule("pci-dss-4.0.1", **rule),)
+
+
+def test_a_scope_that_is_unknown_is_not_declared():
+    """
+    Nobody has decided yet: the same as to say nothing.
+    """
+    assert read(scope("unknown = true")).scopes == read("").scopes == ()
+
+
+def test_each_framework_has_one_scope():
+    """
+    They come in order of name, so that the same settings in another order are the same terms.
+    """
+    text = (
+        '[scope."b"]\neverything = true\n[scope."c"]\nunknown = true\n[scope."a"]\nous = ["r-ab12"]'
+    )
+
+    assert [rule.framework for rule in read(text).scopes] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "everything = false",
+        "unknown = false",
+        "accounts = []",
+        "tags = {}",
+        "everything = true\nunknown = true",
+        'everything = true\naccounts = ["012345678901"]',
+        'everything = true\nous = ["r-ab12"]',
+        'unknown = true\ntags = { pci = "yes" }',
+        'everything = true\nunknown = true\nous = ["r-ab12"]',
+        "tags = { pci = [] }",
+    ],
+)
+def test_a_scope_says_one_thing(body):
+    """
+    Nothing, or two things at once, would leave it to the reader what counts.
+    """
+    (line,) = refuse(scope(body))
+
+    assert line.startswith("orgproof.toml: scope.pci-dss-4.0.1")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ("evrything = true", "evrything"),
+        ("Everything = true", "Everything"),
+        ("everything = true\nbecause = 'x'", "because"),
+        ("account = ['012345678901']\neverything = true", "account"),
+        ("everything = 1", "everything"),
+        ("everything = 'true'", "everything"),
+        ("unknown = 'yes'", "unknown"),
+        ("accounts = '012345678901'", "accounts"),
+        ("accounts = [12345678901]", "accounts.0"),
+        ("accounts = ['12345678901']", "accounts.0"),
+        ("accounts = ['payments']", "accounts.0"),
+        ("ous = ['Workloads']", "ous.0"),
+        ("ous = ['ou-ab12-12345678', 'ou-ab12-']", "ous.1"),
+        ("ous = [1]", "ous.0"),
+        ("tags = ['pci']", "tags"),
+        ("tags = 'pci'", "tags"),
+    ],
+)
+def test_a_scope_that_does_not_fit_is_refused_with_its_field(body, field):
+    """
+    A misspelt key or an id that is none would be a scope that holds nothing.
+    """
+    (line,) = refuse(scope(body))
+
+    assert line.startswith(f"orgproof.toml: scope.pci-dss-4.0.1.{field}: ")
+
+
+@pytest.mark.parametrize("value", ["1", "true", "[1]", "{ a = 1 }", "[['yes']]"])
+def test_a_tag_s_value_is_text(value):
+    """
+    One text or several; a number that looks like one is not compared with a tag.
+    """
+    lines = refuse(scope(f"tags = {{ pci = {value} }}"))
+
+    assert all(line.startswith("orgproof.toml: scope.pci-dss-4.0.1.tags.pci") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "text", ["scope = 1", "[scope]\npci = 1", "scope = ['x']", "[[scope]]\nx = 1"]
+)
+def test_scopes_are_tables_by_framework(text):
+    """
+    Anything else has no place for what is in scope.
+    """
+    assert all(line.startswith("orgproof.toml: scope") for line in refuse(text))
+
+
+# Files that the settings name
+
+
+def test_a_file_that_the_settings_name_is_looked_for_beside_them():
+    """
+    Settings and what they name are moved together; a path that is whole stays as it is.
+    """
+    text = "[scan]\nacceptances = 'accepted.yaml'\nframework_files = ['mine.yaml', '/etc/x.yaml']"
+
+    scan = read_settings(text.encode(), "/srv/audit/orgproof.toml", {}).scan
+
+    assert scan.acceptances == "/srv/audit/accepted.yaml"
+    assert scan.framework_files == ["/srv/audit/mine.yaml", "/etc/x.yaml"]
+
+
+def test_a_file_that_an_option_names_is_looked_for_where_the_command_runs():
+    """
+    Whoever types a path sees it from where they are.
+    """
+    text = "[scan]\nacceptances = 'accepted.yaml'\nframework_files = ['mine.yaml']"
+    options = {"scan": {"acceptances": "other.yaml", "framework_files": ["own.yaml"]}}
+
+    scan = read_settings(text.encode(), "/srv/audit/orgproof.toml", options).scan
+
+    assert (scan.acceptances, scan.framework_files) == ("other.yaml", ["own.yaml"])
+
+
+def test_where_files_are_looked_for_changes_nothing_else():
+    """
+    The output folder is one of the command's, and no setting takes the folder's name on.
+    """
+    text = "[scan]\noutput = 'runs'\nframeworks = ['a']"
+
+    scan = read_settings(text.encode(), "/srv/audit/orgproof.toml", {}).scan
+
+    assert (scan.output, scan.frameworks, scan.acceptances) == ("runs", ["a"], None)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("[scan]\nacceptances = 1", "scan.acceptances"),
+        ("[scan]\nacceptances = ['a.yaml']", "scan.acceptances"),
+        ("[scan]\nframework_files = 'a.yaml'", "scan.framework_files"),
+        ("[scan]\nframework_files = [1]", "scan.framework_files.0"),
+        ("[scan]\nmax_report_age_hours = 0", "scan.max_report_age_hours"),
+        ("[scan]\nmax_report_age_hours = -1", "scan.max_report_age_hours"),
+        ("[scan]\nmax_report_age_hours = 8761", "scan.max_report_age_hours"),
+        ("[scan]\nmax_report_age_hours = 24.0", "scan.max_report_age_hours"),
+        ("[scan]\nmax_report_age_hours = '24'", "scan.max_report_age_hours"),
+    ],
+)
+def test_what_judging_rests_on_is_refused_where_it_does_not_fit(text, field):
+    """
+    Catalogs, acceptances and the age a report may have: nothing is guessed.
+    """
+    (line,) = refuse(text)
+
+    assert line.startswith(f"orgproof.toml: {field}: ")
