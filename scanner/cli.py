@@ -141,6 +141,8 @@ def scan(
         "accounts": {"accounts": account, "ous": ou},
         "confirm": {"enabled": False if no_confirm else None},
     }
+    if previous is not None:
+        _check_previous(previous)
     with _foreseen():
         _scan(
             config,
@@ -398,6 +400,17 @@ def _print_lines(lines: Iterable[str]) -> None:
     """
     for line in lines:
         print(show(line))
+
+
+def _check_previous(run: Path) -> None:
+    """
+    Refuse a run to compare with before anything is asked of AWS.
+    """
+    from scanner.evidence.previous import take_previous
+
+    with _foreseen(evidence_status=DOES_NOT_VERIFY):
+        _check_finished(run)
+        take_previous(run)
 
 
 def _check_finished(run: Path) -> None:

@@ -68,24 +68,33 @@ def describe_changes(changes: Changes) -> list[str]:
     newer, older = changes.newer, changes.older
     heading = f"from run {older.run_id} ({older.period}) to run {newer.run_id} ({newer.period})"
     lines = [f"{heading}, organization {newer.organization_id}"]
+    about = changes.rows["finding_id"].notna()
     for state, heading in _HEADINGS.items():
-        rows = changes.rows[changes.rows["state"] == str(state)]
+        of_account = state in (State.ACCOUNT_JOINED, State.ACCOUNT_LEFT)
+        rows = changes.rows[(changes.rows["state"] == str(state)) & (about != of_account)]
         lines += ["", f"{heading}: {len(rows)}"]
         lines += [f"  {_describe_row(row)}" for row in rows.to_dict("records")]
+        if state is State.ACCOUNT_LEFT:
+            left = int((about & (changes.rows["state"] == str(state))).sum())
+            lines += [f"  with {left} findings that were open"] if left else []
     return lines
 
 
 def encode_changes(changes: Changes) -> str:
     """
     Write the changes as a JSON object: both runs, the counts by state, and every row.
+
+    The counts of accounts that joined and left count accounts, all others findings.
     """
     rows = changes.rows.astype("object").where(changes.rows.notna(), None)
-    counts = rows["state"].value_counts().to_dict()
+    about = rows["finding_id"].notna()
+    is_account = rows["state"].isin([str(State.ACCOUNT_JOINED), str(State.ACCOUNT_LEFT)])
+    counts = rows.loc[about != is_account, "state"].value_counts().to_dict()
     return encode(
         {
             "newer": {"run_id": changes.newer.run_id, "period": changes.newer.period},
             "older": {"run_id": changes.older.run_id, "period": changes.older.period},
-            "counts": {str(state): int(counts.get(str(state), 0)) for state in State},
+            "counts": {str(state): int(counts.get(str(state), 0)) for state in _HEADINGS},
             "changes": [
                 {key: _plain(value) for key, value in row.items()}
                 for row in rows.to_dict("records")

@@ -130,7 +130,7 @@ _SENTINELS = frozenset({NOT_APPLICABLE, NO_INFORMATION, NOT_SUPPORTED})
 _BOOLEANS = {"true": True, "false": False}
 _YEAR = r"(?:\d{3}[1-9]|\d\d[1-9]\d|\d[1-9]\d\d|[1-9]\d{3})"  # there is no year 0000
 _TIME = rf"^{_YEAR}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|\+00:00)$"
-_CONTROL = re.compile("[\x00\r\x1f]")
+_CONTROLS = ("\x00", "\r", SEPARATOR)
 _ACCOUNT_ID = re.compile(r"\d{12}", re.ASCII)
 _USER_ARN = re.compile(r"arn:[a-z0-9-]+:iam::(\d{12}):(user/.+|root)", re.ASCII | re.DOTALL)
 TIME_DTYPE = pd.DatetimeTZDtype(unit="ms", tz="UTC")
@@ -360,10 +360,10 @@ def _split_lines(content: bytes) -> list[str]:
         line = content.count(b"\n", 0, exc.start) + 1
         raise ReportError(f"byte {exc.start} is not UTF-8", line=line) from exc
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").removesuffix("\r").removesuffix("\n")
-    control = _CONTROL.search(text)
-    if control:
-        line = text.count("\n", 0, control.start()) + 1
-        raise ReportError("a control character, which no report holds", line=line)
+    for control in _CONTROLS:
+        if control in text:
+            line = text.count("\n", 0, text.index(control)) + 1
+            raise ReportError("a control character, which no report holds", line=line)
     lines = text.split("\n")
     if len(lines) == 1:
         raise ReportError("a header and no rows; even an account without users has a root row")

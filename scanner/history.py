@@ -57,6 +57,8 @@ _TIME_DTYPE = pd.DatetimeTZDtype(unit="ms", tz="UTC")
 class State(StrEnum):
     """
     What became of a finding or an account since the previous run.
+
+    An account that left says so once; what was open in it is `left-before` in later runs.
     """
 
     NEW = "new"
@@ -66,6 +68,7 @@ class State(StrEnum):
     NOT_SCANNED = "not-scanned"
     ACCOUNT_JOINED = "account-joined"
     ACCOUNT_LEFT = "account-left"
+    LEFT_BEFORE = "left-before"
 
 
 _CODES = {state: code for code, state in enumerate(State)}
@@ -132,8 +135,12 @@ class History:
         if self._previous is None:
             return make_history([])
         left = self._known[~self._known["account_id"].isin(self._listed)]
+        # An account leaves once: the runs after that only remember what was open in it.
+        state = left["state"].astype("str")
+        was_gone = state.isin([str(State.ACCOUNT_LEFT), str(State.LEFT_BEFORE)])
+        now = np.where(was_gone, str(State.LEFT_BEFORE), str(State.ACCOUNT_LEFT))
         gone = left.assign(
-            state=np.where(left["closed"].notna(), left["state"], State.ACCOUNT_LEFT)
+            state=state.where(left["closed"].notna(), pd.Series(now, left.index, dtype="str"))
         )
         accounts = [
             {"account_id": account, "state": str(State.ACCOUNT_LEFT)}
@@ -187,9 +194,10 @@ class History:
         read = accounts.loc[accounts["outcome"] == str(AccountOutcome.COLLECTED), "account_id"]
         looked = gone["account_id"].isin(read) & gone["check"].isin(self._checks)
         before = gone["closed"].notna()
-        state = np.where(before | looked, State.FIXED, State.NOT_SCANNED)
+        now = np.where(looked, str(State.FIXED), str(State.NOT_SCANNED))
+        state = gone["state"].astype("str").where(before, pd.Series(now, gone.index, dtype="str"))
         closed = gone["closed"].mask(looked & ~before, self._now)
-        return gone.assign(state=pd.Series(state, index=gone.index, dtype="str"), closed=closed)
+        return gone.assign(state=state, closed=closed)
 
     def _find_joined(self, accounts: pd.DataFrame) -> pd.DataFrame:
         if self._previous is None:
@@ -230,9 +238,10 @@ def _find_places(known: pd.Series, wanted: pd.Series) -> np.ndarray:
 
 def is_change(rows: pd.DataFrame, now: datetime) -> pd.Series:
     """
-    Return a bool mask of a history's rows that are about this run: all but what was fixed before it.
+    Return a bool mask of a history's rows that are about this run: all but what was over before it.
     """
-    return rows["closed"].isna() | (rows["closed"] == pd.Timestamp(now))
+    is_over = rows["closed"].notna() & (rows["closed"] != pd.Timestamp(now))
+    return ~is_over & (rows["state"] != str(State.LEFT_BEFORE))
 
 
 def make_history(rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
@@ -255,7 +264,7 @@ def describe_gap(previous: PreviousRun | None, now: datetime) -> str | None:
     """
     Say that more than a quarter lies between two runs, or return None.
     """
-    if previous is None or now - previous.started <= QUARTER:
+    if previous is None or (now - previous.started).days <= QUARTER.days:
         return None
     days = (now - previous.started).days
     return (

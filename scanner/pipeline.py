@@ -165,6 +165,10 @@ def judge_again(
     as it was. None leaves the run's own frameworks or acceptances in force; acceptances are held to the
     day of this judgement. Raises `EvidenceError` when the evidence is not what was sealed.
     """
+    if not (folder / "raw").is_dir():
+        raise SettingsError(
+            f"{folder}: holds no raw reports, for it was derived from a run; give the run itself"
+        )
     check_seal(folder, with_raw=True)
     now = clock.now()
     run = StoredRun(folder)
@@ -211,7 +215,8 @@ def _keep_inputs(store: Store, job: Job, started: datetime) -> None:
     """
     Keep the exact bytes of everything the run will be judged by.
     """
-    search = Search(job.previous, ()) if job.previous else find_previous(store.folder.parents[1])
+    organization = store.folder.parents[1]
+    search = Search(job.previous, ()) if job.previous else find_previous(organization, started)
     inputs = {
         SETTINGS_JSON: encode(job.terms),
         NOTES_FILE: encode(Notes(started, search.warnings)),
@@ -221,15 +226,19 @@ def _keep_inputs(store: Store, job: Job, started: datetime) -> None:
     if job.acceptances:
         inputs[ACCEPTANCES_FILE] = job.acceptances.source
     if search.folder:
-        inputs |= name_inputs(_take_previous(search.folder, store))
+        inputs |= name_inputs(_take_previous(search.folder, organization.name, started))
     for name, content in inputs.items():
         store.write(f"inputs/{name}", content)
 
 
-def _take_previous(folder: Path, store: Store) -> Mapping[str, bytes]:
+def _take_previous(folder: Path, organization: str, started: datetime) -> Mapping[str, bytes]:
     taken = take_previous(folder)
     before = decode(Summary, taken["summary.json"], str(folder / "summary.json"))
-    if before.organization_id != store.folder.parents[1].name:
+    if before.window.started > started:
+        raise SettingsError(
+            f"previous run {folder}: began after this one; give an earlier run, or set the clock right"
+        )
+    if before.organization_id != organization:
         raise SettingsError(
             f"previous run {folder}: belongs to organization {before.organization_id}; give one of this "
             "organization"

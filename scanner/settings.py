@@ -111,6 +111,10 @@ class ScopeTable(_Table):
 
     @model_validator(mode="after")
     def _say_one_thing(self) -> Self:
+        if any(not value for value in self.tags.values()):
+            raise ValueError(
+                "a tag without a value holds no account; give each tag one value or more"
+            )
         parts = bool(self.accounts or self.ous or self.tags)
         if [self.everything, self.unknown, parts].count(True) != 1:
             raise ValueError(

@@ -34,7 +34,9 @@ def main() -> None:
     """
     Measure the sizes asked for.
     """
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("accounts", nargs="?", type=int, default=0)
     parser.add_argument("users", nargs="?", type=int, default=100)
     parser.add_argument("--derive", type=Path, help=argparse.SUPPRESS)
@@ -113,7 +115,7 @@ def write_run(run: Path, accounts: int, users: int) -> None:
     files = {
         "inputs/settings.json": encode(terms),
         "inputs/notes.json": encode(Notes(STARTED, ())),
-        "raw/scan.json": encode(ScanRecord(STARTED, STARTED, False, "0")),
+        "raw/scan.json": encode(ScanRecord(STARTED, STARTED, interrupted=False, tool_version="0")),
         "raw/caller.json": encode(
             {"Account": MANAGEMENT, "Arn": f"arn:aws:iam::{MANAGEMENT}:user/auditor"}
         ),

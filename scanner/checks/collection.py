@@ -176,7 +176,8 @@ def judge_population_mismatch(table: pd.DataFrame, parameters: NoParameters) -> 
     read = _is_one_of(table["outcome"], [AccountOutcome.COLLECTED])
     uncounted = table["iam_users"].isna()
     differs = (table["iam_users"] != table["users"]).fillna(value=False).astype("bool")
-    explained = table["users_added"].notna()
+    listed = table["users"] + table["users_added"] - table["users_gone"]
+    explained = (table["iam_users"] == listed).fillna(value=False).astype("bool")
     return decide(
         table,
         about=every_row(table).astype("bool"),

@@ -18,6 +18,7 @@ from scanner.credentials import (
     is_uninterpretable,
     says,
 )
+from scanner.model import ROOT_USER
 
 SLOTS = (1, 2)
 """
@@ -192,6 +193,10 @@ def _is_unclear(rows: pd.DataFrame, column: str) -> pd.Series:
     odd = is_uninterpretable(rows, column)
     if column == "password_last_used" and "password_enabled" in rows:
         return odd | was_password_never_used(rows).isna() & rows[column].isna()
+    if column == "password_enabled":
+        # Older reports write it of root, and `has_root_password` knows what it means there.
+        is_root = (rows["user"] == ROOT_USER).to_numpy()
+        return odd | says_other(rows, column) & ~is_root
     return odd | says_other(rows, column)
 
 

@@ -8,6 +8,7 @@ other's manifest, whose hash this run carries, chains the two together.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from scanner.errors import EvidenceError
@@ -36,9 +37,9 @@ class Search:
     warnings: tuple[str, ...]
 
 
-def find_previous(organization: Path) -> Search:
+def find_previous(organization: Path, now: datetime) -> Search:
     """
-    Return the newest sealed run with a full selection under an organization's folder.
+    Return the newest sealed run with a full selection under an organization's folder, of those before `now`.
 
     A run that cannot be read, or is not what was sealed, is passed over with a warning.
     """
@@ -55,7 +56,9 @@ def find_previous(organization: Path) -> Search:
         except EvidenceError as exc:
             warnings.append(f"run {folder.name} is no previous run to compare with: {exc}")
             continue
-        if summary.selection.is_full:
+        if summary.window.started > now:
+            warnings.append(f"run {folder.name} began after this one: is the clock right?")
+        elif summary.selection.is_full:
             return Search(folder, tuple(warnings))
     return Search(None, tuple(warnings))
 

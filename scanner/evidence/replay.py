@@ -374,7 +374,7 @@ def _read_in_batches(raw: Path, inputs: _Inputs, ledger: Ledger) -> Iterator[lis
         )
         ledger.enter(reading)
         batch.append(reading)
-        users += len(reading.rows.rows) if reading.rows else 1
+        users += len(reading.rows.lines) if reading.rows else 1
         if users >= BATCH_USERS:
             yield batch
             batch, users = [], 0

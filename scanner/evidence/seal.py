@@ -97,8 +97,9 @@ def check_seal(folder: Path, *, with_raw: bool = False) -> None:
     """
     Raise `EvidenceError` unless what documents are drawn from is what the manifest lists.
 
-    It covers inputs, tables and the summary, `with_raw` the raw answers too, and holds the manifest against `SHA256SUMS` and
-    `documents.json`. It is no proof against somebody who rewrote all three.
+    It covers inputs, tables and the summary, `with_raw` the raw answers too: each file as it was sealed,
+    and no other beside them. It holds the manifest against `SHA256SUMS` and `documents.json`, and is no proof
+    against somebody who rewrote all three.
     """
     sealed = hash_file(folder / MANIFEST)
     sums = read_file(folder / CHECKSUMS).decode("utf-8", "replace").splitlines()
@@ -108,9 +109,20 @@ def check_seal(folder: Path, *, with_raw: bool = False) -> None:
         listed = decode(DocumentList, read_file(folder / DOCUMENTS), str(folder / DOCUMENTS))
         if listed.manifest_sha256 != sealed:
             raise EvidenceError(f"{folder}: {MANIFEST} is not the one that {DOCUMENTS} names")
-    for path, sha256 in list_sealed(folder).items():
+    _check_files(folder, with_raw=with_raw)
+
+
+def _check_files(folder: Path, *, with_raw: bool) -> None:
+    sealed_files = list_sealed(folder)
+    for path, sha256 in sealed_files.items():
         if (with_raw or path.startswith(_DRAWN_FROM)) and hash_file(folder / path) != sha256:
             raise EvidenceError(f"{folder / path}: is not the file that was sealed")
+    for name in _COVERED if with_raw else _COVERED[1:]:
+        for found in sorted((folder / name).rglob("*")):
+            if found.name.endswith(PARTIAL) or found.is_dir():
+                continue  # what a broken write leaves is read by nobody
+            if found.relative_to(folder).as_posix() not in sealed_files:
+                raise EvidenceError(f"{found}: was added after the run was sealed; remove it")
 
 
 def list_sealed(folder: Path) -> dict[str, str]:

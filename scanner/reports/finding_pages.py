@@ -28,6 +28,11 @@ TOTALS_LIMIT = 1_500
 How many lines the totals by account may have. More accounts are totalled by OU.
 """
 
+_MAIN_CHECKS = (CONFIRMED_CHECK, "root-console-no-mfa")
+"""
+What an auditor asks first: who signs in with a password alone. Listed whatever the severity.
+"""
+
 _GRAVE = (Severity.CRITICAL, Severity.HIGH)
 _VERDICTS = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.NEEDS_REVIEW)
 _SEVERITIES = [str(severity) for severity in Severity]
@@ -71,7 +76,8 @@ def _rank(findings: pd.DataFrame) -> pd.DataFrame:
 
 def _is_grave(findings: pd.DataFrame) -> pd.Series:
     is_exception = findings["verdict"] == str(Verdict.FAIL)
-    return is_exception & findings["severity"].isin([str(severity) for severity in _GRAVE])
+    is_severe = findings["severity"].isin([str(severity) for severity in _GRAVE])
+    return is_exception & (is_severe | findings["check"].isin(_MAIN_CHECKS))
 
 
 def _group(findings: pd.DataFrame, *, is_compared: bool) -> list[tuple[str, list[dict[str, Any]]]]:

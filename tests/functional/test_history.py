@@ -236,7 +236,7 @@ def test_what_comes_back_is_known_to_have_been_there(story):
 
     assert story.third.status == 1, story.third.stderr
     found = states(run)
-    assert found.pop(LEAVING) == "account-left"
+    assert found.pop(LEAVING) == "left-before"
     assert found == {
         STAYS: "still-open",
         RETURNS: "reopened",
@@ -309,7 +309,6 @@ def test_a_run_carries_the_seal_of_the_one_before_it(story):
     assert [point.run_id for point in story.third.run.summary.trend] == [story.third.folder.name]
 
 
-@pytest.mark.xfail(reason="a finding in an account that left is counted anew in every later run")
 def test_an_account_leaves_once(story):
     """
     What had left before the previous run did not change since.
@@ -378,16 +377,8 @@ def test_a_previous_run_that_was_altered_is_passed_over(story, later):
 @pytest.mark.parametrize(
     ("what", "status"),
     [
-        pytest.param(
-            "altered",
-            4,
-            marks=pytest.mark.xfail(reason="status 5, as if the scan had been stopped"),
-        ),
-        pytest.param(
-            "missing",
-            2,
-            marks=pytest.mark.xfail(reason="status 5, as if the scan had been stopped"),
-        ),
+        ("altered", 4),
+        ("missing", 2),
         ("another organization's", 2),
     ],
 )
@@ -449,7 +440,6 @@ def test_the_terminal_says_what_changed(story, command):
     assert told["reopened"] == ""
 
 
-@pytest.mark.xfail(reason="the findings in an account that left are counted and listed as accounts")
 def test_accounts_that_left_are_counted_as_accounts(story, command):
     """
     One account left, with one finding in it: one account left.
@@ -716,7 +706,7 @@ def test_a_check_that_was_not_made_fixes_nothing(story, later):
         UNSEEN: "not-scanned",
         FIXED_UNSEEN: "not-scanned",
         PASSING: "not-scanned",
-        LEAVING: "account-left",
+        LEAVING: "left-before",
         JOINING: "not-scanned",
     }
 
@@ -741,14 +731,8 @@ def test_changed_evidence_is_not_judged_again(judged, command, tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(
-            f"raw/{IDS[2]}/outcome-2.json",
-            marks=pytest.mark.xfail(reason="a file that the manifest does not list is judged"),
-        ),
-        pytest.param(
-            "inputs/acceptances.yaml",
-            marks=pytest.mark.xfail(reason="a file that the manifest does not list is judged"),
-        ),
+        f"raw/{IDS[2]}/outcome-2.json",
+        "inputs/acceptances.yaml",
     ],
 )
 def test_evidence_that_was_added_is_not_judged_again(judged, command, tmp_path, name):

@@ -74,26 +74,38 @@ def test_exceptions_alone_are_status_1(scanning):
 
 def test_a_clean_organization_is_status_0(scanning):
     """
-    Nothing to note anywhere: exit status 0, no finding, and every control says so or is not tested.
+    Nothing to note anywhere: exit status 0, no finding but leads, and no control with an exception.
     """
     with scanning(build_world(accounts=25, users=8, seed=6, clean=True)) as scanner:
         done = scanner.scan()
 
     assert done.status == 0, done.stderr
-    assert done.run.findings().empty
-    assert set(done.run.controls()["verdict"]) <= {"pass", "not-tested", "not-applicable"}
+    leads = {"console-and-active-key", "generic-username", "programmatic-no-mfa"}
+    findings = done.run.findings()
+    assert set(findings["verdict"]) == {"needs-review"}
+    assert set(findings["check"]) <= {*leads, "root-credentials-present"}
+    controls = done.run.controls()
+    direct = controls[controls["relation"] == "direct"]
+    assert set(direct["verdict"]) <= {"pass", "not-applicable"}
+    assert set(controls["verdict"]) <= {"pass", "not-applicable", "not-tested", "needs-review"}
 
 
 def test_the_same_world_gives_equal_tables(scanning):
     """
-    Two scans of one world give equal tables, but for how old the reports had become.
+    Two scans of one world give equal tables.
+
+    Left aside is how old the reports had become, and what the second scan knows of the first.
     """
     world = build_world(accounts=45, users=10, seed=8)
 
     with scanning(world) as scanner:
         first, second = (scanner.scan("--workers", workers).run for workers in ("32", "3"))
 
-    pd.testing.assert_frame_equal(first.findings(), second.findings())
+    known = ["state", "first_seen", "last_seen", "days_open"]
+    pd.testing.assert_frame_equal(
+        first.findings().drop(columns=known), second.findings().drop(columns=known)
+    )
+    assert set(second.findings()["state"]) == {"still-open"}
     pd.testing.assert_frame_equal(first.controls(), second.controls())
     pd.testing.assert_frame_equal(pd.concat(first.users()), pd.concat(second.users()))
     age = "report_age_seconds"
@@ -113,7 +125,7 @@ def test_render_makes_the_same_documents_again_offline(scanning, command):
 
     assert again.status == 0, again.stderr
     assert "the same, byte for byte" in again.stdout
-    assert len(again.stdout.splitlines()) == 1 + 7
+    assert len(again.stdout.splitlines()) == 1 + 9
 
 
 def test_the_pdf_looks_the_same_on_a_machine_without_fonts(scanning, command, tmp_path):
@@ -426,7 +438,8 @@ def test_a_user_fixed_since_the_report_is_annotated(scanning):
         scanner.simulator.change(account, users[2], deleted=True)
         done = scanner.scan()
 
-    findings = done.run.findings().set_index(["account_id", "user"])
+    findings = done.run.findings()
+    findings = findings[findings["check"] == "console-no-mfa"].set_index(["account_id", "user"])
     states = [findings.loc[(account, user), "confirmation"] for user in users]
     assert states == ["fixed-since-report", "password-removed", "user-deleted"]
     assert offenders_found(done.run) == world.offenders()
@@ -508,10 +521,10 @@ def test_a_full_disk_stops_the_scan_and_keeps_what_was_stored(scanning):
         name: value for name, value in clean_environment().items() if "COV" not in name.upper()
     }
 
-    with scanning(build_world(accounts=3, users=300, seed=1)) as scanner:
+    with scanning(build_world(accounts=3, users=2000, seed=1)) as scanner:
         limited = subprocess.run(
             [
-                *("sh", "-c", 'ulimit -f 20; exec "$@"', "sh", sys.executable, "-m", "scanner"),
+                *("sh", "-c", 'ulimit -f 120; exec "$@"', "sh", sys.executable, "-m", "scanner"),
                 *("scan", "--endpoint-url", scanner.simulator.url),
                 *("--output", str(scanner.output)),
             ],
@@ -585,7 +598,7 @@ def test_a_selection_without_a_readable_account_shows_nothing(scanning):
 
     assert done.status == 3
     assert "no account was read" in done.stdout
-    assert set(done.run.controls()["verdict"]) == {"not-tested"}
+    assert set(done.run.controls()["verdict"]) <= {"not-tested", "unknown"}
 
 
 @pytest.mark.parametrize(

@@ -716,10 +716,11 @@ def accounts_table(**columns):
         "users": 3,
         "iam_users": 3,
         "users_added": None,
+        "users_gone": None,
         "population": "3 in the report and in IAM's own count",
     } | columns
     table = pd.DataFrame([row])
-    counts = ["report_age_seconds", "users", "iam_users", "users_added"]
+    counts = ["report_age_seconds", "users", "iam_users", "users_added", "users_gone"]
     texts = [name for name in row if name not in {*counts, "max_report_age_hours"}]
     return table.astype(dict.fromkeys(counts, "Int64") | dict.fromkeys(texts, "str"))
 

@@ -2,7 +2,7 @@ import hashlib
 import json
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from report_text import ACCOUNT, MADE, root_row, user_row
 from run_folder import MANAGEMENT, OPEN, ORGANIZATION_ID, SAFE, STARTED, Folder
 
 from scanner.errors import EvidenceError, SettingsError
+from scanner.evidence import StoredRun
 from scanner.evidence.previous import find_previous, name_inputs, read_previous, take_previous
 from scanner.frameworks import read_framework
 from scanner.interfaces import Collector, Keep, Steps
@@ -17,6 +18,7 @@ from scanner.model import Account, AccountId, Caller, Collected, Outcome, ScopeR
 from scanner.pipeline import Finished, Job, judge_again, scan
 
 PARTIAL = Selection(accounts=(MANAGEMENT, ACCOUNT))
+LATER = datetime(2027, 1, 1, tzinfo=UTC)
 TAKEN = ["accounts.parquet", "history.parquet", "manifest.json", "summary.json"]
 
 
@@ -47,7 +49,7 @@ def test_the_newest_run_is_the_previous_one(organization):
     newest = seal_run(organization, "20260824T090000Z", "a-first")
     seal_run(organization, "20260224T090000Z", "m-middle")
 
-    search = find_previous(organization)
+    search = find_previous(organization, LATER)
 
     assert (search.folder, search.warnings) == (newest, ())
 
@@ -58,7 +60,7 @@ def test_runs_of_one_second_are_told_by_number(organization):
     """
     runs = [seal_run(organization, f"20260824T090000Z{number}") for number in ("", "-2", "-10")]
 
-    assert find_previous(organization).folder == runs[-1]
+    assert find_previous(organization, LATER).folder == runs[-1]
 
 
 @pytest.mark.parametrize("missing", ["manifest.json", "SHA256SUMS"])
@@ -69,7 +71,7 @@ def test_a_run_that_was_never_sealed_is_passed_over(organization, missing):
     older = seal_run(organization, "20260524T090000Z", "2026-Q2")
     (seal_run(organization) / missing).unlink()
 
-    assert find_previous(organization).folder == older
+    assert find_previous(organization, LATER).folder == older
 
 
 @pytest.mark.parametrize(
@@ -84,17 +86,17 @@ def test_a_run_over_part_of_the_organization_is_passed_over(organization, select
     older = seal_run(organization, "20260524T090000Z", "2026-Q2")
     seal_run(organization, selection=selection)
 
-    assert find_previous(organization).folder == older
+    assert find_previous(organization, LATER).folder == older
 
 
 def test_without_a_run_there_is_no_previous_one(organization):
     """
     No folder, an empty one, or one without runs: the first run is the first.
     """
-    assert find_previous(organization).folder is None
+    assert find_previous(organization, LATER).folder is None
     (organization / "2026-Q3" / "notes").mkdir(parents=True)
     (organization / "readme.txt").write_text("x")
-    assert find_previous(organization).folder is None
+    assert find_previous(organization, LATER).folder is None
 
 
 def change_byte(path):
@@ -117,7 +119,7 @@ def test_a_run_that_is_not_what_was_sealed_is_passed_over_with_a_warning(
     older = seal_run(organization, "20260524T090000Z", "2026-Q2")
     damage(seal_run(organization) / name)
 
-    search = find_previous(organization)
+    search = find_previous(organization, LATER)
 
     assert search.folder == older
     if damage is change_byte:
@@ -137,10 +139,23 @@ def test_a_manifest_that_was_written_anew_is_no_seal(organization):
         entry["sha256"] = hashlib.sha256((folder / entry["path"]).read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
-    search = find_previous(organization)
+    search = find_previous(organization, LATER)
 
     assert search.folder is None
     assert "is not the one that SHA256SUMS lists" in search.warnings[0]
+
+
+def test_a_run_that_began_later_is_no_previous_run(organization):
+    """
+    A clock that was set back must not make findings open for less than no days.
+    """
+    older = seal_run(organization, "20260524T090000Z", "2026-Q2")
+    newer = seal_run(organization)
+
+    search = find_previous(organization, StoredRun(older).summary.window.started)
+
+    assert search.folder == older
+    assert search.warnings == (f"run {newer.name} began after this one: is the clock right?",)
 
 
 def test_every_run_that_was_passed_over_is_warned_about(organization):
@@ -150,7 +165,7 @@ def test_every_run_that_was_passed_over_is_warned_about(organization):
     for run_id in ("20260224T090000Z", "20260524T090000Z", "20260824T090000Z"):
         change_byte(seal_run(organization, run_id) / "summary.json")
 
-    search = find_previous(organization)
+    search = find_previous(organization, LATER)
 
     assert search.folder is None
     assert [warning.split()[1] for warning in search.warnings] == [
@@ -549,4 +564,4 @@ def test_a_run_judged_again_keeps_its_history(tmp_path, organization):
     assert again.summary.previous == finished.summary.previous
     assert again.summary.changes == finished.summary.changes
     assert again.summary.parent is not None
-    assert find_previous(organization).folder == finished.folder
+    assert find_previous(organization, LATER).folder == finished.folder

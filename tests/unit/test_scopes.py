@@ -180,12 +180,13 @@ def test_a_tag_is_not_there_where_no_tags_were_asked_for():
     assert "no account with the tag pci=yes" in line
 
 
-def test_a_scope_of_a_framework_that_is_not_in_use_does_nothing():
+def test_a_scope_of_a_framework_that_is_not_in_use_is_checked_all_the_same():
     """
-    Settings may hold scopes for more frameworks than a run is judged by.
+    Settings may hold scopes for more frameworks than a run is judged by; one may be used later.
     """
-    rule = ScopeRule("soc2-tsc-2017", accounts=(AccountId("999999999999"),))
-
-    (scope,) = resolve(rule)
+    (scope,) = resolve(ScopeRule("soc2-tsc-2017", everything=True))
+    wrong = ScopeRule("soc2-tsc-2017", accounts=(AccountId("999999999999"),))
 
     assert scope.is_declared is False
+    with pytest.raises(SettingsError, match=r"scope of soc2-tsc-2017: .* has no account 9999"):
+        resolve(wrong)
