@@ -30,7 +30,7 @@ demo: setup ## scan the simulated organization and say where the PDF and the wor
 	@tools/demo
 
 test: setup ## run every test
-	@$(BIN)/pytest -n auto $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 lint: setup ## run the house checks: ruff, mypy, import-linter
 	$(BIN)/ruff check .

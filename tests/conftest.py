@@ -17,6 +17,13 @@ from scanner.evidence import StoredRun
 from scanner.simulator import NO_FAULTS, FaultPlan, Simulator, World
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """
+    Half as many workers again as there are cores: functional tests wait for servers and processes.
+    """
+    return ((os.cpu_count() or 1) * 3 + 1) // 2
+
+
 @dataclass(frozen=True)
 class Outcome:
     """

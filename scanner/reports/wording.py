@@ -45,6 +45,7 @@ CHANGES = {
     State.NOT_SCANNED: "not scanned this time",
     State.ACCOUNT_JOINED: "account joined",
     State.ACCOUNT_LEFT: "account left",
+    State.LEFT_BEFORE: "account left before the previous run",
 }
 """
 What became of a finding or an account, in the order in which it is told.
