@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -28,6 +28,9 @@ from scanner.errors import (
 )
 from scanner.model import Strata, show
 from scanner.stopping import STOP, STOPPED, Watched, interrupt
+
+if TYPE_CHECKING:
+    from scanner.frameworks import Framework
 
 app = typer.Typer(
     name="orgproof",
@@ -323,7 +326,7 @@ def list_frameworks() -> None:
         width = max(len(name) for name in names)
         for name in names:
             framework = load_framework(name)
-            count = f"{len(framework.controls)} controls"
+            count = _count_controls(framework)
             print(f"{name:{width}}  {framework.name} {framework.version}, {count}")
 
 
@@ -352,7 +355,7 @@ def check_framework(
 
     with _foreseen():
         framework = load_framework_file(file)
-        print(f"{file}: {framework.id}, {len(framework.controls)} controls, no problem found")
+        print(f"{file}: {framework.id}, {_count_controls(framework)}, no problem found")
 
 
 def _scan(
@@ -392,6 +395,11 @@ def _scan(
         _print_lines(describe_run(finished.summary, finished.documents))
     print(finished.folder)
     raise typer.Exit(finished.summary.exit_status)
+
+
+def _count_controls(framework: "Framework") -> str:
+    number = len(framework.controls)
+    return "1 control" if number == 1 else f"{number} controls"
 
 
 def _print_lines(lines: Iterable[str]) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from scanner.checks import CHECKS, EVIDENCE_CHECKS, BoundCheck
 from scanner.errors import CatalogError
@@ -23,10 +23,25 @@ from scanner.resources import find_resource
 from scanner.strict_yaml import load_yaml, show_value
 
 MAX_CATALOG_BYTES = 1024 * 1024
+_ID = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
 
 
 class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_strip_whitespace=True)
+
+
+def _write_day(value: object) -> object:
+    return value.isoformat() if type(value) is date else value
+
+
+_Published = Annotated[
+    str,
+    BeforeValidator(_write_day),
+    Field(pattern=r"^[12]\d{3}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$"),
+]
+"""
+A day, or where that is not known a month or a year: `2026-01-02`, `2026-01`, `"2026"`.
+"""
 
 
 class _MappingEntry(_Entry):
@@ -65,7 +80,13 @@ class _WordingEntry(_Entry):
     The framework's own words for each verdict.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        str_strip_whitespace=True,
+        validate_by_alias=True,
+    )
 
     pass_: str = Field(alias="pass", min_length=1)
     fail: str = Field(min_length=1)
@@ -77,10 +98,10 @@ class _WordingEntry(_Entry):
 
 class _CatalogEntry(_Entry):
     format: int = Field(ge=1, le=1)
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    id: str = Field(pattern=_ID.pattern)
     name: str = Field(min_length=1)
     version: str = Field(min_length=1)
-    published: date
+    published: _Published
     status: str = Field(min_length=1)
     scope: _ScopeEntry
     wording: _WordingEntry
@@ -151,7 +172,7 @@ class Framework:
     id: str
     name: str
     version: str
-    published: date
+    published: str
     status: str
     scope_of: str
     scope_must_be_declared: bool
@@ -186,11 +207,7 @@ def read_framework(source: bytes, filename: str) -> Framework:
     problems = _Problems(filename)
     entry = _parse(source, problems)
     controls = [_read_control(control, problems) for control in entry.controls]
-    if Path(filename).name != f"{entry.id}.yaml":
-        problems.add("id", f"{entry.id!r} is not the file's name without .yaml")
-    counts = Counter(control.id for control in entry.controls)
-    for twice in sorted(name for name, count in counts.items() if count > 1):
-        problems.add(f"control {twice}", "the id appears twice")
+    _check_names(entry.id, [control.id for control in entry.controls], problems)
     problems.raise_any()
     return Framework(
         id=entry.id,
@@ -272,6 +289,10 @@ class _Problems:
         self._filename = filename
         self._found: list[str] = []
 
+    @property
+    def name(self) -> str:
+        return Path(self._filename).name
+
     def add(self, place: str, message: str) -> None:
         self._found.append(f"{self._filename}: {place}: {message}")
 
@@ -303,15 +324,45 @@ def _parse(source: bytes, problems: _Problems) -> _CatalogEntry:
 
 def _read_sound_controls(document: dict[str, Any], problems: _Problems) -> None:
     """
-    Look for what is wrong in controls whose shape is right, so that one fault does not hide another.
+    Look for what else is wrong in a catalog whose shape is not right: one fault must not hide another.
     """
     listed = document.get("controls")
-    for control in listed if isinstance(listed, list) else []:
+    controls = (
+        [control for control in listed if isinstance(control, dict)]
+        if isinstance(listed, list)
+        else []
+    )
+    _check_names(document.get("id"), [control.get("id") for control in controls], problems)
+    for control in controls:
         try:
             entry = _ControlEntry.model_validate(control)
         except ValidationError:
-            continue
-        _read_control(entry, problems)
+            _read_mappings(control, problems)
+        else:
+            _read_control(entry, problems)
+
+
+def _read_mappings(control: Mapping[str, Any], problems: _Problems) -> None:
+    """
+    Look for what is wrong with the checks of a control whose shape is not right.
+    """
+    name, mappings = control.get("id"), control.get("checks")
+    for number, mapping in enumerate(mappings if isinstance(mappings, list) else []):
+        named = mapping.get("check") if isinstance(mapping, dict) else None
+        given = mapping.get("parameters", {}) if isinstance(mapping, dict) else None
+        if isinstance(named, str) and isinstance(given, dict) and isinstance(name, str):
+            _bind(f"control {name}, field checks.{number}", named, given, problems)
+
+
+def _check_names(catalog: object, controls: Sequence[object], problems: _Problems) -> None:
+    """
+    Hold a catalog's id against its file's name, and its controls' ids against each other.
+    """
+    if isinstance(catalog, str) and _ID.fullmatch(catalog) and problems.name != f"{catalog}.yaml":
+        problems.add("id", f"{catalog!r} is not the file's name without .yaml")
+    counts = Counter(name for name in controls if isinstance(name, str))
+    for twice in sorted(name for name, count in counts.items() if count > 1):
+        problems.add(f"control {twice}", "the id appears twice")
 
 
 def _name_place(document: dict[str, Any], loc: tuple[int | str, ...]) -> str:
@@ -364,12 +415,30 @@ def _read_mapping(
     control: str, number: int, entry: _MappingEntry, problems: _Problems
 ) -> ControlCheck | None:
     place = f"control {control}, field checks.{number}"
-    check = CHECKS.get(entry.check)
+    bound = _bind(place, entry.check, entry.parameters, problems)
+    if bound is None:
+        return None
+    is_evidence = entry.check in EVIDENCE_CHECKS
+    if entry.relation is Relation.DIRECT and (bound.check.is_lead or is_evidence):
+        problems.add(
+            f"{place}.relation",
+            f"{entry.check} gives leads, or is about the evidence itself: it can only be supporting",
+        )
+    return ControlCheck(bound, entry.relation, entry.because)
+
+
+def _bind(
+    place: str, name: str, given: Mapping[str, Any], problems: _Problems
+) -> BoundCheck | None:
+    """
+    Return a check with its parameters, or None where either is wrong, which is then among the problems.
+    """
+    check = CHECKS.get(name)
     if check is None:
-        problems.add(place, f"no check {entry.check!r}; there are: {', '.join(sorted(CHECKS))}")
+        problems.add(place, f"no check {name!r}; there are: {', '.join(sorted(CHECKS))}")
         return None
     try:
-        parameters = check.parameters.model_validate(entry.parameters)
+        parameters = check.parameters.model_validate(given)
     except ValidationError as exc:
         for error in exc.errors():
             field = ".".join(str(part) for part in error["loc"])
@@ -377,4 +446,4 @@ def _read_mapping(
                 f"{place}.parameters.{field}", f"{error['msg']}{show_value(error['input'])}"
             )
         return None
-    return ControlCheck(BoundCheck(check, parameters), entry.relation, entry.because)
+    return BoundCheck(check, parameters)

@@ -2,11 +2,11 @@
 YAML without its traps: how every file is read in which a slip could change a result.
 
 Only plain values are built, a key may not appear twice in a mapping, and whatever is wrong is one
-`ValueError`. What the values mean is for the caller to judge, types included: YAML reads `on` as a
-boolean and `012345670123` as an octal number.
+`ValueError`. A number is one only when it is written as one: `012345670123` stays text. What the values
+mean is for the caller to judge, types included: YAML reads `on` as a boolean.
 """
 
-from collections import Counter
+import re
 from collections.abc import Hashable
 from contextlib import suppress
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 _FAULTS = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
+_PLAIN = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
 _SHOWN = 80
 """
 How much of a value a message repeats, in characters.
@@ -58,12 +59,15 @@ class _Strict(yaml.constructor.SafeConstructor):
         """
         Refuse a mapping that repeats a key. See `yaml.SafeLoader.construct_mapping`.
         """
-        counts = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-        for key, count in counts.items():
-            if count > 1:
+        seen: set[object] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {_shorten(repr(key))} appears twice", node.start_mark
+                    None, None, f"the key {_shorten(repr(key.value))} appears twice", key.start_mark
                 )
+            seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - PyYAML's signature
@@ -73,12 +77,16 @@ class _Strict(yaml.constructor.SafeConstructor):
         PyYAML lets Python's own errors out, without a line. See `yaml.SafeLoader.construct_object`.
         """
         try:
-            return super().construct_object(node, deep=deep)
+            value = super().construct_object(node, deep=deep)
         except (ValueError, LookupError, AttributeError) as exc:
             kind = node.tag.rpartition(":")[2]
             raise yaml.constructor.ConstructorError(
                 None, None, f"{_shorten(repr(node.value))} is no {kind}", node.start_mark
             ) from exc
+        # 012345670123 would be read as octal, 1:30 as ninety: what is not written as a number stays text.
+        if type(value) is int and not _PLAIN.fullmatch(str(node.value)):
+            return node.value
+        return value
 
 
 class _StrictLoader(_Strict, yaml.SafeLoader):

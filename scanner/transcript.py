@@ -5,6 +5,7 @@ What the commands print, line by line. Pure: printing is the commands' own.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from scanner.checks import BoundCheck, Subject
 from scanner.frameworks import Control, Framework
 from scanner.model import CheckTotals, Confirmation, Summary
 
@@ -41,7 +42,7 @@ def _describe_check(total: CheckTotals) -> Iterator[str]:
     found = [
         _count(total.failed, "exception") + " noted" if total.failed else "",
         f"{total.needs_review} to review" if total.needs_review else "",
-        f"{total.accepted} of them accepted" if total.accepted else "",
+        f"{total.accepted} accepted" if total.accepted else "",
         f"{total.unknown} unable to determine" if total.unknown else "",
     ]
     if any(found):
@@ -73,6 +74,8 @@ def describe_framework(framework: Framework) -> Iterator[str]:
     """
     yield f"{framework.name} {framework.version} ({framework.id}), SHA-256 {framework.sha256}"
     yield framework.status
+    for remark in framework.remarks:
+        yield f"remark: {remark}"
     for control in framework.controls:
         yield from _describe_control(control)
     for gap in framework.not_evidenced:
@@ -89,9 +92,22 @@ def _describe_control(control: Control) -> Iterator[str]:
         yield f"  edition {edition}: {', '.join(ids)}"
     for mapped in control.checks:
         yield f"  {mapped.relation}: {mapped.bound.name}: {mapped.because}"
-        yield f"    exception: {mapped.bound.condition}"
+        yield f"    {_name_result(mapped.bound)}: {mapped.bound.condition}"
     if control.not_tested:
         yield f"  not tested: {control.not_tested}"
+    for text in control.notes:
+        yield f"  note: {text}"
+    for text in control.cannot_show:
+        yield f"  cannot show: {text}"
+
+
+def _name_result(bound: BoundCheck) -> str:
+    """
+    Say what it amounts to when a check's condition holds.
+    """
+    if bound.check.is_lead:
+        return "lead"
+    return "unable to determine" if bound.check.subject is Subject.ACCOUNT else "exception"
 
 
 def _count(number: int, noun: str) -> str:

@@ -51,7 +51,6 @@ def _grade(rows: pd.DataFrame, _: NoParameters) -> Sequence[Severity]:
     subject=Subject.USER,
     severity=Severity.LOW,
     condition="An IAM user with cert_1_active or cert_2_active true.",
-    exempt="the check applies to every IAM user",
     columns=("cert_1_active", "cert_2_active"),
     observe=_observe,
     tells=("cert_1_last_rotated", "cert_2_last_rotated"),

@@ -226,8 +226,8 @@ def _observe_two(rows: pd.DataFrame, _: Grace) -> list[str]:
     subject=Subject.USER,
     severity=Severity.LOW,
     condition=(
-        "An IAM user with access_key_1_active and access_key_2_active true. Where days of grace are given "
-        "({grace_days}), the newer key is also older than so many whole days."
+        "An IAM user with access_key_1_active and access_key_2_active true. With days of grace "
+        "({grace_days}; 0 is none) both keys are also older than that many whole days."
     ),
     exempt="the user has no active access key",
     columns=(*_ACTIVE, *_ROTATED),

@@ -74,8 +74,8 @@ class Check:
     A check: its id, whom it is about, its condition in words, and the function that judges.
 
     `condition` says when an exception is noted, in words that an auditor can test by hand, with the
-    parameters' names in braces; `exempt` says of whom it is that the check does not apply to, `columns`
-    names the columns it judges by, and `tells` further ones that its words or its severity are made of.
+    parameters' names in braces; `exempt` says whom of its subjects the check does not apply to (None: it
+    applies to all), `columns` names the columns it judges by, and `tells` further ones that its words or its severity are made of.
     `explain` says why a verdict is unknown, where the columns that are not
     clear do not say enough. A lead is something to ask about, never an exception by itself: where
     another check says fail it says needs-review.
@@ -86,10 +86,10 @@ class Check:
     subject: Subject
     severity: Severity
     condition: str
-    exempt: str
     columns: tuple[str, ...]
     judge: Judge
     observe: Observe
+    exempt: str | None = None
     parameters: type[Parameters] = NoParameters
     tells: tuple[str, ...] = ()
     grade: Grade | None = None
@@ -155,6 +155,16 @@ class BoundCheck:
             return [self.check.severity] * len(rows)
         return self.check.grade(rows, self.parameters)
 
+    @property
+    def reach(self) -> str:
+        """
+        Say to whom the check applies, or where it does not, in one sentence.
+        """
+        if self.check.exempt is not None:
+            return f"Does not apply: {self.check.exempt}."
+        whom = {Subject.USER: "IAM user", Subject.ROOT: "root user"}
+        return f"Applies to every {whom.get(self.check.subject, self.check.subject)}."
+
     def explain_exempt(self, *, is_root: bool) -> str:
         """
         Say why the check does not apply to a user or root user whose verdict is not-applicable.
@@ -165,7 +175,7 @@ class BoundCheck:
             case Subject.ROOT if not is_root:
                 return "the check is about root users"
             case _:
-                return self.check.exempt
+                return self.check.exempt or self.reach
 
 
 CHECKS: dict[str, Check] = {}
@@ -181,9 +191,9 @@ def check(  # noqa: PLR0913 - a check's facts are written once, by name, where i
     subject: Subject,
     severity: Severity,
     condition: str,
-    exempt: str,
     columns: tuple[str, ...],
     observe: Observe,
+    exempt: str | None = None,
     parameters: type[Parameters] = NoParameters,
     tells: tuple[str, ...] = (),
     grade: Grade | None = None,
@@ -203,10 +213,10 @@ def check(  # noqa: PLR0913 - a check's facts are written once, by name, where i
             subject,
             severity,
             condition,
-            exempt,
             columns,
             judge,
             observe,
+            exempt,
             parameters,
             tells,
             grade,

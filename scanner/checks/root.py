@@ -54,7 +54,6 @@ def _observe_keys(rows: pd.DataFrame, _: NoParameters) -> list[str]:
     subject=Subject.ROOT,
     severity=Severity.CRITICAL,
     condition="The root user with access_key_1_active or access_key_2_active true.",
-    exempt="the check applies to every root user",
     columns=_KEYS,
     observe=_observe_keys,
     tells=_KEY_DATES,
@@ -83,7 +82,6 @@ def _observe_certificates(rows: pd.DataFrame, _: NoParameters) -> list[str]:
     subject=Subject.ROOT,
     severity=Severity.HIGH,
     condition="The root user with cert_1_active or cert_2_active true.",
-    exempt="the check applies to every root user",
     columns=_CERTIFICATES,
     observe=_observe_certificates,
     tells=_CERTIFICATE_DATES,
@@ -127,7 +125,6 @@ def _observe_use(rows: pd.DataFrame, parameters: RecentUse) -> list[str]:
         "The root user whose password_last_used, access_key_1_last_used_date or "
         "access_key_2_last_used_date lies at most {days} whole days before the report."
     ),
-    exempt="the check applies to every root user",
     columns=("password_enabled", *_USES),
     observe=_observe_use,
     parameters=RecentUse,

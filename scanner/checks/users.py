@@ -164,7 +164,6 @@ def _observe_generic(rows: pd.DataFrame, _: NamePatterns) -> list[str]:
     subject=Subject.USER,
     severity=Severity.INFO,
     condition="An IAM user whose name matches, whatever its case, one of: {patterns}.",
-    exempt="the check applies to every IAM user",
     columns=("user",),
     observe=_observe_generic,
     parameters=NamePatterns,
@@ -195,7 +194,6 @@ def _observe_none(rows: pd.DataFrame, _: NoParameters) -> list[str]:
         "An IAM user with password_enabled false, no active access key and no active signing certificate. "
         "SSH keys and service-specific credentials are not in the report."
     ),
-    exempt="the check applies to every IAM user",
     columns=(*_ENABLED, *_CERTIFICATES),
     observe=_observe_none,
     tells=("user_creation_time",),
@@ -233,7 +231,7 @@ def _observe_extra(rows: pd.DataFrame, _: NoParameters) -> list[str]:
     severity=Severity.INFO,
     condition=(
         f"A user or root user whose {_EXTRA} is there and neither empty nor {NOT_APPLICABLE}: the row is "
-        "incomplete, and the rest must be listed through the API. Reports without that column leave it open."
+        "incomplete, and the rest must be listed through the API. Reports without that column say nothing of it."
     ),
     exempt=f"the report has no column {_EXTRA}",
     columns=(),

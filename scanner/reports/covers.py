@@ -24,6 +24,7 @@ from scanner.reports.wording import (
     conclude,
     describe_accepted,
     describe_parent,
+    describe_result,
     list_changes,
     list_notices,
 )
@@ -186,7 +187,7 @@ def write_method(workbook: Workbook, run: StoredRun, page: Print) -> None:
     for entry in method.list_conditions(run):
         sheet.paragraph(
             f"{entry.name}: {entry.title} ({entry.severity}; {entry.subject}; {entry.notes})",
-            f"{entry.condition} Does not apply: {entry.exempt}.",
+            f"{entry.condition} {entry.reach}",
             entry.parameters,
         )
     for heading, pairs in (
@@ -300,12 +301,12 @@ def _write_scopes(sheet: Page, summary: Summary) -> None:
 
 
 def _write_controls(sheet: Page, run: StoredRun) -> None:
-    wording = {framework.id: framework.wording for framework in run.frameworks}
+    frameworks = {framework.id: framework for framework in run.frameworks}
     sheet.heading("Results by control")
     columns = ("relation", "evaluated", "failed", "unknown", "not_tested", "accepted")
     sheet.header(["control", *columns, "result"], numbers=columns[1:])
     for record in list_records(run.controls()):
-        result = wording[str(record["framework"])][Verdict(str(record["verdict"]))]
+        result = describe_result(frameworks[str(record["framework"])], record)
         name = f"{record['framework']} {record['control_id']}"
         sheet.row([name, *(record[column] for column in columns), result])
 

@@ -43,8 +43,8 @@ def build_findings(run: StoredRun) -> dict[str, Any]:
     """
     Return the findings of a run, grouped by OU path and account, the most severe of an account first.
 
-    Above `FINDINGS_LIMIT` only exceptions of critical and high severity are `units`, as many as the limit
-    allows and critical ones first, and `totals` counts all findings by account.
+    Above `FINDINGS_LIMIT` only exceptions of critical and high severity, and sign-in without MFA whatever its
+    severity, are `units`, as many as the limit allows and critical ones first, and `totals` counts all findings by account.
     """
     findings = run.findings()
     is_listed = len(findings) <= FINDINGS_LIMIT

@@ -225,7 +225,7 @@ class Condition:
     notes: str
     severity: str
     condition: str
-    exempt: str
+    reach: str
     parameters: str
 
 
@@ -241,7 +241,7 @@ def list_conditions(run: StoredRun) -> list[Condition]:
             notes=_say_notes(bound),
             severity=str(bound.check.severity),
             condition=bound.condition,
-            exempt=bound.check.exempt,
+            reach=bound.reach,
             parameters=describe_parameters(bound),
         )
         for bound in bind_checks(run.frameworks)

@@ -32,6 +32,7 @@ from scanner.reports.wording import (
     conclude,
     describe_accepted,
     describe_parent,
+    describe_result,
     format_age,
     format_iso,
     format_moment,
@@ -158,7 +159,7 @@ def _group_controls(
             entry = {
                 "control": control,
                 "row": row,
-                "words": framework.wording[Verdict(row["verdict"])],
+                "words": describe_result(framework, row),
             }
             groups[_name_group(control)].append(entry)
     return [(name, controls) for name, controls in groups.items() if controls]

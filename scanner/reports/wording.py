@@ -4,11 +4,14 @@ The words that people read: verdicts, times, the conclusion, and the notices on 
 Documents speak of exceptions and of evidence. What they mean for a standard is the assessor's to say.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from scanner.acceptances import State as AcceptanceState
 from scanner.checks import Subject
+from scanner.frameworks import Framework
 from scanner.history import State
 from scanner.judge import CONFIRMED_CHECK
 from scanner.model import AccountOutcome, CheckTotals, Confirmation, Severity, Summary, Verdict
@@ -308,6 +311,20 @@ def _list_exceptions(summary: Summary) -> list[str]:
     return noted
 
 
+def describe_result(framework: Framework, row: Mapping[str, Any]) -> str:
+    """
+    Say what a row of the controls table amounts to, in the framework's own words where it has any.
+
+    Supporting checks that found nothing decide nothing: the control was looked at, and is not tested.
+    """
+    verdict = Verdict(str(row["verdict"]))
+    if verdict is not Verdict.NOT_TESTED or not (row["evaluated"] or row["unknown"]):
+        return framework.wording[verdict]
+    if row["unknown"]:
+        return "No lead noted, and some verdicts could not be reached; supporting checks decide nothing"
+    return "No lead noted; supporting checks decide nothing"
+
+
 def _list_further(summary: Summary) -> list[str]:
     """
     Name the gravest checks that noted exceptions, and count the others: a conclusion is read in one breath.
@@ -322,7 +339,11 @@ def _list_further(summary: Summary) -> list[str]:
     words = [f"{total.title[:1].lower()}{total.title[1:]} ({total.failed:,})" for total in named]
     if rest:
         number = sum(total.failed for total in rest)
-        words.append(f"{count(number, 'exception')} of {count(len(rest), 'further check')}")
+        # A check with several thresholds has a line for each.
+        checks = {total.check.partition(":")[0] for total in rest}
+        often = ", counted once for each threshold" if len(checks) < len(rest) else ""
+        named_rest = f"{count(number, 'exception')} of {count(len(checks), 'further check')}"
+        words.append(f"{named_rest}{often}")
     return words
 
 

@@ -350,10 +350,7 @@ def test_text_without_end_is_refused(field):
 @pytest.mark.parametrize(
     ("field", "written"),
     [
-        ("account", "012345670123"),
         ("account", "123456789012"),
-        ("account", "0x10"),
-        ("account", "190:20:30"),
         ("user", "1234"),
         ("user", "yes"),
         ("owner", "no"),
@@ -370,6 +367,23 @@ def test_yaml_s_surprises_are_refused_with_the_way_out(field, written):
     Where YAML reads a number, a truth or a date, text needs quotes; an account would lose its zeros.
     """
     assert "put it in quotes" in refuse_field(write_raw(**{field: written}), field)
+
+
+@pytest.mark.parametrize("written", ["0x10", "190:20:30", "01234567012"])
+def test_what_is_no_account_is_refused_as_it_is_written(written):
+    """
+    YAML would make another number of it, and the author look for what stands nowhere.
+    """
+    assert f"(found {written!r})" in refuse_field(write_raw(account=written), "account")
+
+
+def test_an_account_keeps_its_zero_without_quotes():
+    """
+    YAML reads 012345670123 as an octal number; here it stays what it looks like.
+    """
+    (accepted,) = read_acceptances(write_raw(account="012345670123"), NAME).acceptances
+
+    assert accepted.account == "012345670123"
 
 
 @pytest.mark.parametrize("name", ["12", "true", "2026-01-01", "~"])

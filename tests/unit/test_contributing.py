@@ -118,3 +118,41 @@ def test_a_slip_in_the_file_is_refused_by_name(right, wrong, said):
         read_framework(source.replace(right, wrong, 1).encode(), "our-policy-2026.yaml")
 
     assert re.search(said, str(refused.value), flags=re.DOTALL)
+
+
+def test_one_slip_hides_no_other():
+    """
+    A wrong relation, a misspelt parameter, an unknown check, a twin id and the file's name: all are said.
+    """
+    source = read_block("yaml")
+    for right, wrong in (
+        ("relation: direct", "relation: direkt"),
+        ("days: 30", "day: 30"),
+        ("check: console-no-mfa", "check: console-mfa"),
+        ("id: AC-2", "id: AC-1"),
+    ):
+        source = source.replace(right, wrong, 1)
+
+    with pytest.raises(CatalogError) as refused:
+        read_framework(source.encode(), "our-policy-2027.yaml")
+
+    said = str(refused.value)
+    for word in (
+        "relation",
+        "parameters.day",
+        "no check 'console-mfa'",
+        "appears twice",
+        "file's name",
+    ):
+        assert word in said
+
+
+@pytest.mark.parametrize("name", ["generic-username", "account-not-collected", "extra-credentials"])
+def test_a_lead_is_never_direct(name):
+    """
+    What is only to be asked about, or is about the evidence itself, answers no control.
+    """
+    source = read_block("yaml").replace("check: console-no-mfa", f"check: {name}", 1)
+
+    with pytest.raises(CatalogError, match="can only be supporting"):
+        read_framework(source.encode(), "our-policy-2026.yaml")

@@ -36,8 +36,8 @@ def test_one_key_in_two_mappings_is_no_repetition():
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        (b"a: 1\na: 2", "line 1: the key 'a' appears twice"),
-        (b"x:\n  a: 1\n  'a': 2", "line 2: the key 'a' appears twice"),
+        (b"a: 1\na: 2", "line 2: the key 'a' appears twice"),
+        (b"x:\n  a: 1\n  'a': 2", "line 3: the key 'a' appears twice"),
         (b"x: 1\na: [", "line 2: while parsing a flow node expected the node content"),
         (b"a: 1\nb: 2026-02-30", "line 2: '2026-02-30' is no timestamp"),
         (b"a: !!int x", "line 1: 'x' is no int"),
