@@ -120,6 +120,11 @@ How far after its report a time in it may lie. Last uses arrive late and reports
 further ahead is no time that anything happened.
 """
 
+MAX_LINE = 64 * 1024
+"""
+The longest line read, in characters: sixty times a row whose values are as long as IAM allows.
+"""
+
 SEPARATOR = "\x1f"
 """
 The unit separator, which no report holds: one that does is refused.
@@ -346,6 +351,13 @@ def _mentions(notes: pd.Series, note: str) -> pd.Series:
     return pd.Series(np.array([*hits, False])[notes.cat.codes.to_numpy()], index=notes.index)
 
 
+def _refuse_controls(text: str) -> None:
+    for control in _CONTROLS:
+        if control in text:
+            number = text.count("\n", 0, text.index(control)) + 1
+            raise ReportError("a control character, which no report holds", line=number)
+
+
 def _split_lines(content: bytes) -> list[str]:
     """
     Return the lines. A line feed always ends a row, since no IAM name or path can hold one.
@@ -360,11 +372,14 @@ def _split_lines(content: bytes) -> list[str]:
         line = content.count(b"\n", 0, exc.start) + 1
         raise ReportError(f"byte {exc.start} is not UTF-8", line=line) from exc
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").removesuffix("\r").removesuffix("\n")
-    for control in _CONTROLS:
-        if control in text:
-            line = text.count("\n", 0, text.index(control)) + 1
-            raise ReportError("a control character, which no report holds", line=line)
+    _refuse_controls(text)
     lines = text.split("\n")
+    longest = max(lines, key=len)
+    if len(longest) > MAX_LINE:
+        raise ReportError(
+            f"a line of {len(longest)} characters, more than a row can have",
+            line=lines.index(longest) + 1,
+        )
     if len(lines) == 1:
         raise ReportError("a header and no rows; even an account without users has a root row")
     return lines

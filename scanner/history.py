@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from scanner.model import AccountId, AccountOutcome, PreviousRun, TrendPoint
+from scanner.model import AccountId, AccountOutcome, PreviousRun, TrendPoint, Verdict
 
 QUARTER = timedelta(days=92)
 """
@@ -121,7 +121,7 @@ class History:
         annotated = self._annotate(findings, known, place)
         present = np.zeros(len(known), dtype="bool")
         present[place[place >= 0]] = True
-        closed = self._close(known[~present], accounts)
+        closed = self._close(known[~present], accounts, _find_unclear(findings))
         joined = self._find_joined(accounts)
         rows = _combine([annotated[list(COLUMNS)], closed, joined])
         self._count(rows)
@@ -187,12 +187,19 @@ class History:
             days_open=pd.Series((now - opened) // (24 * 60 * 60 * 1000), dtype="Int64"),
         )
 
-    def _close(self, gone: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
+    def _close(
+        self, gone: pd.DataFrame, accounts: pd.DataFrame, unclear: frozenset[tuple[str, str]]
+    ) -> pd.DataFrame:
         """
         Say of findings known before that are not there now: fixed, or not looked at.
+
+        `unclear` names findings of which nobody can tell whether they are the same as before.
         """
-        read = accounts.loc[accounts["outcome"] == str(AccountOutcome.COLLECTED), "account_id"]
+        read = accounts.loc[_is_usable(accounts), "account_id"]
         looked = gone["account_id"].isin(read) & gone["check"].isin(self._checks)
+        if unclear:
+            keys = zip(gone["arn"], gone["check"].astype("str"), strict=True)
+            looked &= pd.Series([key not in unclear for key in keys], gone.index, dtype="bool")
         before = gone["closed"].notna()
         now = np.where(looked, str(State.FIXED), str(State.NOT_SCANNED))
         state = gone["state"].astype("str").where(before, pd.Series(now, gone.index, dtype="str"))
@@ -227,6 +234,27 @@ class History:
                 self.changes[key] = self.changes.get(key, 0) + number
 
 
+def _is_usable(accounts: pd.DataFrame) -> pd.Series:
+    """
+    Return a bool mask of the accounts whose report shows that something is gone: read, and not too old.
+    """
+    usable = accounts["outcome"] == str(AccountOutcome.COLLECTED)
+    for check in ("report-stale", "population-mismatch"):
+        if check in accounts:
+            usable &= accounts[check].astype("str") != str(Verdict.UNKNOWN)
+    return usable
+
+
+def _find_unclear(findings: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    """
+    Return ARN and check of findings about users whose creation time the report does not make clear.
+    """
+    if "user_creation_time" not in findings:
+        return frozenset()
+    rows = findings[findings["user_creation_time"].isna() & findings["user"].notna()]
+    return frozenset(zip(rows["arn"], rows["check"].astype("str"), strict=True))
+
+
 def _find_places(known: pd.Series, wanted: pd.Series) -> np.ndarray:
     """
     Return where each wanted id stands among the known ones, or -1.
@@ -240,7 +268,8 @@ def is_change(rows: pd.DataFrame, now: datetime) -> pd.Series:
     """
     Return a bool mask of a history's rows that are about this run: all but what was over before it.
     """
-    is_over = rows["closed"].notna() & (rows["closed"] != pd.Timestamp(now))
+    moment = pd.Timestamp(now).as_unit("ms")  # as the table keeps moments
+    is_over = rows["closed"].notna() & (rows["closed"] != moment)
     return ~is_over & (rows["state"] != str(State.LEFT_BEFORE))
 
 

@@ -199,6 +199,15 @@ def check_selection(
         *(f"account {name}" for name in sorted({*selection.accounts, *excluded, *roles} - known)),
         *(f"OU {name}" for name in sorted(set(selection.ous) - units)),
     ]
+    lost = [
+        account.id
+        for account in organization.accounts
+        if selection.ous and not account.ou_ids and account.state not in NOT_ACTIVE_STATES
+    ]
+    if lost:
+        raise SettingsError(
+            f"nobody can say in which OU account {', '.join(lost)} lies; scan again, or without --ou"
+        )
     if wrong:
         raise SettingsError(
             f"organization {organization.id} has no {', no '.join(wrong)}; "

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from scanner import __version__
 from scanner.acceptances import AcceptanceFile
 from scanner.errors import SettingsError
 from scanner.evidence import Store, StoredRun
@@ -186,13 +187,19 @@ def judge_again(
     inputs[NOTES_FILE] = encode(replace(notes, judged=now))
     for name, content in inputs.items():
         store.write(f"inputs/{name}", content)
-    summary = derive_tables(store.folder, raw=folder / "raw", parent=run.manifest_sha256)
-    store.write("summary.json", encode(summary))
-    seal_derived(
+    summary = derive_tables(
         store.folder,
-        folder,
-        {"kind": "judgement", "judged": now.isoformat().replace("+00:00", "Z")},
+        raw=folder / "raw",
+        parent=run.manifest_sha256,
+        run_id=run.summary.run_id,
     )
+    store.write("summary.json", encode(summary))
+    facts = {
+        "kind": "judgement",
+        "judged": now.isoformat().replace("+00:00", "Z"),
+        "tool": {"name": "orgproof", "version": __version__},
+    }
+    seal_derived(store.folder, folder, facts)
     return Finished(store.folder, summary, render(store.folder, renderers))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from scanner.errors import SettingsError
 from scanner.model import AccountId, Organization, ScopeRule
+from scanner.organization import NOT_ACTIVE_STATES
 
 Tags = Mapping[AccountId, Mapping[str, str]]
 """
@@ -88,7 +89,16 @@ def _find_problems(rule: ScopeRule, organization: Organization, tags: Tags) -> l
     units = {unit for account in organization.accounts for unit in account.ou_ids}
     held = {pair for owned in tags.values() for pair in owned.items()}
     where = f"scope of {rule.framework}: organization {organization.id} has no"
+    lost = [
+        account.id
+        for account in organization.accounts
+        if rule.ous and not account.ou_ids and account.state not in NOT_ACTIVE_STATES
+    ]
     return [
+        *(
+            f"scope of {rule.framework}: nobody can say in which OU account {name} lies; scan again"
+            for name in lost
+        ),
         *(f"{where} account {name}" for name in rule.accounts if name not in known),
         *(
             f"{where} OU {name} (an OU without accounts counts as missing)"

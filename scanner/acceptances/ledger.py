@@ -155,7 +155,8 @@ class _Batch:
             return set()
         mine = self.findings.iloc[rows]
         next_day = pd.Timestamp(begins + timedelta(days=1), tz="UTC")
-        late = mine[mine["user_creation_time"] >= next_day]
+        # Of a user whose creation time is not clear nobody can tell that it is the same person.
+        late = mine[~(mine["user_creation_time"] < next_day)]
         return set(zip(late["account_id"], late["user"], strict=True))
 
     def _find_users(self, line: "_Line", rows: np.ndarray) -> Sequence[int]:

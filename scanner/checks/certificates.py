@@ -11,7 +11,7 @@ from scanner.checks.facts import (
     count_days,
     every_row,
     has_active_certificate,
-    write_dates,
+    list_active,
 )
 from scanner.checks.registry import NoParameters, Subject, check, decide
 from scanner.credentials import is_true
@@ -21,17 +21,7 @@ _OLD_DAYS = 365
 
 
 def _observe(rows: pd.DataFrame, _: NoParameters) -> list[str]:
-    words = [""] * len(rows)
-    for slot in SLOTS:
-        active = is_true(rows[f"cert_{slot}_active"])
-        dates = write_dates(rows, f"cert_{slot}_last_rotated")
-        for index, (held, date) in enumerate(zip(active, dates, strict=True)):
-            if held:
-                since = f" since {date}" if date else ""
-                words[index] += (
-                    f"{'; ' if words[index] else ''}signing certificate {slot} active{since}"
-                )
-    return words
+    return list_active(rows, "cert", "signing certificate")
 
 
 def _grade(rows: pd.DataFrame, _: NoParameters) -> Sequence[Severity]:

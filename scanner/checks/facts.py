@@ -172,6 +172,21 @@ def write_newest(rows: pd.DataFrame, columns: Mapping[str, pd.Series | None]) ->
     return [str(date) for date in dates[place]]
 
 
+def list_active(rows: pd.DataFrame, prefix: str, noun: str) -> list[str]:
+    """
+    Name the active keys or certificates of each row, with the date since which each is there.
+    """
+    words = [""] * len(rows)
+    for slot in SLOTS:
+        active = is_true(rows[f"{prefix}_{slot}_active"])
+        dates = write_dates(rows, f"{prefix}_{slot}_last_rotated")
+        for index, (held, date) in enumerate(zip(active, dates, strict=True)):
+            if held:
+                since = f" since {date}" if date else ""
+                words[index] += f"{'; ' if words[index] else ''}{noun} {slot} active{since}"
+    return words
+
+
 def name_unclear(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     """
     Say which of the columns that a check reads leave it open, one text for each row.

@@ -8,12 +8,12 @@ import pandas as pd
 from pydantic import Field
 
 from scanner.checks.facts import (
-    SLOTS,
     count_days,
     every_row,
     has_active_certificate,
     has_active_key,
     is_never,
+    list_active,
     was_password_never_used,
     write_dates,
 )
@@ -29,23 +29,8 @@ _CERTIFICATE_DATES = ("cert_1_last_rotated", "cert_2_last_rotated")
 _USES = ("password_last_used", "access_key_1_last_used_date", "access_key_2_last_used_date")
 
 
-def _list_active(rows: pd.DataFrame, prefix: str, noun: str) -> list[str]:
-    """
-    Name the active keys or certificates of each row, with the date since which each is there.
-    """
-    words = [""] * len(rows)
-    for slot in SLOTS:
-        active = is_true(rows[f"{prefix}_{slot}_active"])
-        dates = write_dates(rows, f"{prefix}_{slot}_last_rotated")
-        for index, (held, date) in enumerate(zip(active, dates, strict=True)):
-            if held:
-                since = f" since {date}" if date else ""
-                words[index] += f"{'; ' if words[index] else ''}{noun} {slot} active{since}"
-    return words
-
-
 def _observe_keys(rows: pd.DataFrame, _: NoParameters) -> list[str]:
-    return [f"root: {words}" for words in _list_active(rows, "access_key", "access key")]
+    return [f"root: {words}" for words in list_active(rows, "access_key", "access key")]
 
 
 @check(
@@ -73,7 +58,7 @@ def judge_root_access_key_active(table: pd.DataFrame, parameters: NoParameters) 
 
 
 def _observe_certificates(rows: pd.DataFrame, _: NoParameters) -> list[str]:
-    return [f"root: {words}" for words in _list_active(rows, "cert", "signing certificate")]
+    return [f"root: {words}" for words in list_active(rows, "cert", "signing certificate")]
 
 
 @check(
@@ -146,8 +131,8 @@ def judge_root_recent_use(table: pd.DataFrame, parameters: RecentUse) -> pd.Seri
 
 def _observe_credentials(rows: pd.DataFrame, _: NoParameters) -> list[str]:
     password = is_true(has_root_password(rows))
-    keys = _list_active(rows, "access_key", "access key")
-    certificates = _list_active(rows, "cert", "signing certificate")
+    keys = list_active(rows, "access_key", "access key")
+    certificates = list_active(rows, "cert", "signing certificate")
     return [
         "root of a member account: "
         + "; ".join(filter(None, ["password" if has else "", key, certificate]))

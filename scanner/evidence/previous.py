@@ -56,7 +56,11 @@ def find_previous(organization: Path, now: datetime) -> Search:
         except EvidenceError as exc:
             warnings.append(f"run {folder.name} is no previous run to compare with: {exc}")
             continue
-        if summary.window.started > now:
+        if summary.run_id != folder.name:
+            warnings.append(
+                f"folder {folder.name} holds run {summary.run_id}, and is taken for a copy"
+            )
+        elif summary.window.started > now:
             warnings.append(f"run {folder.name} began after this one: is the clock right?")
         elif summary.selection.is_full:
             return Search(folder, tuple(warnings))

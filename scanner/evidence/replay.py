@@ -33,16 +33,15 @@ from scanner.evidence.tables import (
     users_schema,
     write_table,
 )
+from scanner.findings import CONFIRMED_CHECK, list_findings
 from scanner.frameworks import Framework, bind_checks, read_framework
 from scanner.history import History, Previous, describe_gap, extend_trend
 from scanner.judge import (
-    CONFIRMED_CHECK,
     Tally,
     count_open,
     judge_accounts,
     judge_controls,
     judge_table,
-    list_findings,
     name_controls,
 )
 from scanner.model import (
@@ -114,8 +113,11 @@ class Ledger:
             case Collected() as read:
                 self.outcomes[AccountOutcome.COLLECTED] += 1
                 self.generated.append(read.generated_time)
-                self.read.add(read.account.id)
-                self.stale += reading.facts.is_stale
+                # A report that was too old shows nothing: its account counts as not tested.
+                if reading.facts.is_stale:
+                    self.stale += 1
+                else:
+                    self.read.add(read.account.id)
 
     def count(self, findings: pd.DataFrame) -> None:
         """
@@ -174,15 +176,17 @@ def derive_tables(
     *,
     raw: Path | None = None,
     parent: str | None = None,
+    run_id: str | None = None,
 ) -> Summary:
     """
     Derive the tables of a run from raw answers and inputs, write them, and return the totals.
 
     `folder` holds `inputs/` and gets `tables/`; `raw` is the folder of the raw answers, by default its own.
-    `parent` is the seal of the run whose answers are judged again. Raises `EvidenceError` when a file is missing, damaged or there already, and when the totals do not tie out;
+    `parent` is the seal of the run whose answers are judged again, and `run_id` its id, by default the name
+    of the folder. Raises `EvidenceError` when a file is missing, damaged or there already, and when the totals do not tie out;
     then the run must not be sealed.
     """
-    inputs = _read_inputs(folder, raw or folder / "raw")
+    inputs = _read_inputs(folder, raw or folder / "raw", run_id or folder.name)
     judges = _appoint(inputs)
     tables = folder / "tables"
     names = [bound.name for bound in judges.checks]
@@ -247,7 +251,7 @@ def _check_total(total: CheckTotals, rows: int) -> Iterator[str]:
         yield f"check {total.check} has {total.accepted} accepted, more than it found"
 
 
-def _read_inputs(folder: Path, raw: Path) -> _Inputs:
+def _read_inputs(folder: Path, raw: Path, run_id: str) -> _Inputs:
     inputs = folder / "inputs"
     terms = decode(Terms, read_file(inputs / "settings.json"), "inputs/settings.json")
     answers = (CALLER_FILE, ORGANIZATION_FILE, ACCOUNTS_FILE, UNITS_FILE)
@@ -256,7 +260,7 @@ def _read_inputs(folder: Path, raw: Path) -> _Inputs:
     scan = decode(ScanRecord, read_file(raw / "scan.json"), "raw/scan.json")
     before = read_previous(inputs)
     return _Inputs(
-        run_id=raw.parent.name,
+        run_id=run_id,
         terms=terms,
         scan=scan,
         notes=decode(Notes, read_file(notes), f"inputs/{NOTES_FILE}"),
@@ -430,6 +434,8 @@ def _summarise(
         not_active=ledger.outcomes[AccountOutcome.NOT_ACTIVE],
     )
     exceptions, unknown = count_open(inputs.frameworks, totals)
+    # Nothing at all is known of a scope in which no account was read.
+    unknown += sum(scope.not_tested == scope.accounts for scope in covered)
     unknown += sum(total.unknown for total in checks if total.check in EVIDENCE_CHECKS)
     previous = inputs.previous.run if inputs.previous else None
     accepted = judges.acceptances.totals()

@@ -118,11 +118,19 @@ def _check_files(folder: Path, *, with_raw: bool) -> None:
         if (with_raw or path.startswith(_DRAWN_FROM)) and hash_file(folder / path) != sha256:
             raise EvidenceError(f"{folder / path}: is not the file that was sealed")
     for name in _COVERED if with_raw else _COVERED[1:]:
-        for found in sorted((folder / name).rglob("*")):
-            if found.name.endswith(PARTIAL) or found.is_dir():
-                continue  # what a broken write leaves is read by nobody
-            if found.relative_to(folder).as_posix() not in sealed_files:
-                raise EvidenceError(f"{found}: was added after the run was sealed; remove it")
+        for found in (folder / name, *sorted((folder / name).rglob("*"))):
+            _check_found(found, found.relative_to(folder).as_posix() in sealed_files)
+
+
+def _check_found(found: Path, is_sealed: bool) -> None:  # noqa: FBT001 - what the manifest says of it
+    """
+    Refuse what was put beside the evidence: a file that is not listed, or a link to anywhere.
+    """
+    if found.is_symlink():
+        raise EvidenceError(f"{found}: is a link, and evidence holds none; remove it")
+    # What a broken write leaves is read by nobody.
+    if not (is_sealed or found.is_dir() or found.name.endswith(PARTIAL)) and found.exists():
+        raise EvidenceError(f"{found}: was added after the run was sealed; remove it")
 
 
 def list_sealed(folder: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scanner.evidence import StoredRun
-from scanner.judge import CONFIRMED_CHECK
+from scanner.findings import CONFIRMED_CHECK
 from scanner.model import (
     CheckTotals,
     Confirmation,

@@ -12,8 +12,8 @@ import pandas as pd
 
 from scanner.checks import CHECKS, Subject
 from scanner.evidence import StoredRun
+from scanner.findings import CONFIRMED_CHECK
 from scanner.history import State
-from scanner.judge import CONFIRMED_CHECK
 from scanner.model import Confirmation, Severity, Verdict
 from scanner.reports.tables import list_records
 from scanner.reports.wording import CONFIRMATIONS, VERDICTS, count

@@ -11,9 +11,9 @@ from typing import Any
 
 from scanner.acceptances import State as AcceptanceState
 from scanner.checks import Subject
+from scanner.findings import CONFIRMED_CHECK
 from scanner.frameworks import Framework
 from scanner.history import State
-from scanner.judge import CONFIRMED_CHECK
 from scanner.model import AccountOutcome, CheckTotals, Confirmation, Severity, Summary, Verdict
 
 VERDICTS = {

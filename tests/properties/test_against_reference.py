@@ -487,7 +487,7 @@ def test_what_nobody_can_read_never_makes_a_pass():
     excepted: set[str] = set()
     shaken: set[str] = set()
 
-    @FEW
+    @settings(FEW, max_examples=40)
     @given(worlds(2, 4))
     def compare(world: list[Report]) -> None:
         # Of a stale account nothing is known, and nothing can be lost.

@@ -24,8 +24,9 @@ from run_folder import (
 from scanner.confirmation import pick_candidates
 from scanner.credentials import BOOLEAN_COLUMNS, TIME_COLUMNS, build_table, parse_report
 from scanner.errors import CatalogError, EvidenceError, ReportError, SettingsError
+from scanner.findings import list_findings
 from scanner.frameworks import bind_checks, load_framework, read_framework
-from scanner.judge import Tally, judge_controls, judge_table, list_findings, roll_up
+from scanner.judge import Tally, judge_controls, judge_table, roll_up
 from scanner.model import (
     Account,
     AccountId,

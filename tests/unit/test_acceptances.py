@@ -1350,15 +1350,26 @@ def test_a_user_who_is_newer_than_the_acceptance_is_warned_about():
 
 
 @pytest.mark.parametrize(
-    "created", [moment(2025, 1, 1), moment(2026, 7, 1), moment(2026, 7, 1, 23), pd.NaT]
+    "created", [moment(2025, 1, 1), moment(2026, 7, 1), moment(2026, 7, 1, 23)]
 )
 def test_a_user_who_was_there_when_it_began_is_not_warned_about(created):
     """
-    Nor one made on that very day, and nothing is guessed where the report does not say.
+    Nor one made on that very day.
     """
     column = pd.Series([created], dtype=pd.DatetimeTZDtype(unit="ms", tz="UTC"))
 
     assert warn(ACCEPTANCE, {}, user_creation_time=column) == []
+
+
+def test_a_user_of_whom_nobody_knows_when_he_was_made_is_warned_about():
+    """
+    An unreadable creation time must not hide that somebody else has the name now.
+    """
+    column = pd.Series([pd.NaT], dtype=pd.DatetimeTZDtype(unit="ms", tz="UTC"))
+
+    (warning,) = warn(ACCEPTANCE, {}, user_creation_time=column)
+
+    assert "may be somebody else under the same name" in warning
 
 
 def test_of_many_new_users_a_few_are_named_and_each_is_counted_once():

@@ -15,8 +15,9 @@ from scanner.checks.facts import count_days, every_row, write_dates
 from scanner.checks.registry import Parameters, Subject, check, decide
 from scanner.credentials import build_table, parse_report
 from scanner.errors import CatalogError
+from scanner.findings import list_findings
 from scanner.frameworks import bind_checks, read_framework
-from scanner.judge import judge_table, list_findings
+from scanner.judge import judge_table
 from scanner.model import Account, Relation, Severity
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,17 +10,14 @@ from run_folder import OPEN, SAFE, UNCLEAR, make_framework, map_check
 from scanner.checks import CHECKS, EVIDENCE_CHECKS, BoundCheck, NoParameters, Subject
 from scanner.confirmation import LiveState
 from scanner.credentials import AccountFacts, build_table
+from scanner.findings import identify_check, identify_finding, identify_subject, list_findings
 from scanner.frameworks import bind_checks, load_framework
 from scanner.judge import (
     Tally,
     count_open,
-    identify_check,
-    identify_finding,
-    identify_subject,
     judge_accounts,
     judge_controls,
     judge_table,
-    list_findings,
     name_controls,
     roll_up,
 )

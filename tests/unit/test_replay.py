@@ -793,7 +793,7 @@ def test_root_credentials_weigh_more_where_root_is_managed_centrally(folder, ans
     """
     What AWS says of the organization grades the finding; where it says nothing, nothing is assumed.
     """
-    controls = {"1": [map_check("root-credentials-present")]}
+    controls = {"1": [map_check("root-credentials-present", "supporting")]}
     folder.catalogs = {HOUSE: write_catalog(HOUSE, controls)}
     folder.reports[ACCOUNT] = [root_row(**SAFE)]
     folder.fill()
