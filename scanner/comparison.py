@@ -107,7 +107,7 @@ def _take(run: StoredRun) -> Previous:
     summary = run.summary
     return Previous(
         PreviousRun(summary.run_id, summary.period, summary.window.started, run.manifest_sha256),
-        run.history(),
+        run.history_in_batches(),
         frozenset(AccountId(account) for account in run.accounts()["account_id"]),
     )
 

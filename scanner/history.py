@@ -6,6 +6,7 @@ not scanned this time fixes nothing. What is known of earlier runs is one table,
 run takes from the one before it and carries on; so a finding that comes back is known to have been there.
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -80,11 +81,12 @@ class Previous:
     """
     What is taken from the previous run: who it was, its history table, and the accounts it listed.
 
-    `findings` has the columns `COLUMNS`, sorted by account id; rows about accounts are left out.
+    `findings` yields its history, in frames with the columns `COLUMNS` and in order of account id, and is read
+    once: as much of it is held as belongs to the accounts at hand.
     """
 
     run: PreviousRun
-    findings: pd.DataFrame
+    findings: Iterable[pd.DataFrame]
     accounts: frozenset[AccountId]
 
 
@@ -99,9 +101,8 @@ class History:
         self._previous = previous
         self._now = pd.Timestamp(now).as_unit("ms")
         self._checks = sorted(checks)
-        self._known = _sort(previous.findings) if previous else _sort(make_history([]))
-        self._accounts = self._known["account_id"].to_numpy(dtype=object)
-        self._listed: set[str] = set()
+        self._known = _Known(previous.findings if previous else ())
+        self._expected = sorted(previous.accounts) if previous else []
         self.changes: dict[str, int] = {}
 
     def advance(
@@ -115,51 +116,49 @@ class History:
         or not: account_id, name, outcome; no account comes twice.
         """
         names = list(accounts["account_id"])
-        self._listed.update(names)
-        known = self._take_known(names)
+        passed = self._known.take(max(names)) if names else make_history([])
+        is_listed = passed["account_id"].isin(names)
+        known = passed[is_listed].reset_index(drop=True)
         place = _find_places(known["finding_id"], findings["finding_id"])
         annotated = self._annotate(findings, known, place)
         present = np.zeros(len(known), dtype="bool")
         present[place[place >= 0]] = True
         closed = self._close(known[~present], accounts, _find_unclear(findings))
-        joined = self._find_joined(accounts)
-        rows = _combine([annotated[list(COLUMNS)], closed, joined])
+        left = self._leave(passed[~is_listed], names)
+        rows = _combine([annotated[list(COLUMNS)], closed, *left, self._find_joined(accounts)])
         self._count(rows)
         extra = ["opened", "closed"]
         return annotated.drop(columns=extra), rows
 
     def finish(self) -> pd.DataFrame:
         """
-        Return the rest of the history: findings in accounts that left, and those accounts themselves.
+        Return the rest of the history: of accounts that left and would come after all that are listed.
         """
-        if self._previous is None:
-            return make_history([])
-        left = self._known[~self._known["account_id"].isin(self._listed)]
-        # An account leaves once: the runs after that only remember what was open in it.
+        rows = _combine(self._leave(self._known.take(None), None))
+        self._count(rows)
+        return rows
+
+    def _leave(self, left: pd.DataFrame, names: Sequence[str] | None) -> list[pd.DataFrame]:
+        """
+        Say of accounts that are no longer listed, up to the last of `names`, that they left.
+
+        An account leaves once: the runs after that only remember what was open in it.
+        """
         state = left["state"].astype("str")
         was_gone = state.isin([str(State.ACCOUNT_LEFT), str(State.LEFT_BEFORE)])
         now = np.where(was_gone, str(State.LEFT_BEFORE), str(State.ACCOUNT_LEFT))
         gone = left.assign(
             state=state.where(left["closed"].notna(), pd.Series(now, left.index, dtype="str"))
         )
-        accounts = [
-            {"account_id": account, "state": str(State.ACCOUNT_LEFT)}
-            for account in sorted(self._previous.accounts - self._listed)
-        ]
-        rows = _combine([gone, make_history(accounts)])
-        self._count(rows)
-        return rows
-
-    def _take_known(self, accounts: Sequence[str]) -> pd.DataFrame:
-        """
-        Return what is known of the findings of some accounts, which follow each other in order of id.
-        """
-        if not accounts or not len(self._known):
-            return self._known.iloc[:0]
-        first = np.searchsorted(self._accounts, min(accounts), side="left")
-        last = np.searchsorted(self._accounts, max(accounts), side="right")
-        part = self._known.iloc[first:last]
-        return part[part["account_id"].isin(accounts)].reset_index(drop=True)
+        end = (
+            len(self._expected)
+            if names is None
+            else bisect_right(self._expected, max(names, default=""))
+        )
+        missing = sorted(set(self._expected[:end]) - set(names or ()))
+        del self._expected[:end]
+        rows = [{"account_id": name, "state": str(State.ACCOUNT_LEFT)} for name in missing]
+        return [gone, make_history(rows)]
 
     def _annotate(
         self, findings: pd.DataFrame, known: pd.DataFrame, place: np.ndarray
@@ -234,6 +233,33 @@ class History:
                 self.changes[key] = self.changes.get(key, 0) + number
 
 
+class _Known:
+    """
+    The previous run's history, read as far as the accounts at hand.
+    """
+
+    def __init__(self, frames: Iterable[pd.DataFrame]) -> None:
+        self._frames = iter(frames)
+        self._rest: pd.DataFrame | None = make_history([])
+
+    def take(self, last: str | None) -> pd.DataFrame:
+        """
+        Return the findings of all accounts up to `last` that were not taken yet; None takes all.
+        """
+        parts = []
+        while self._rest is not None:
+            if last is not None and len(self._rest) and self._rest["account_id"].iloc[-1] > last:
+                is_due = self._rest["account_id"] <= last
+                parts.append(self._rest[is_due])
+                self._rest = self._rest[~is_due]
+                break
+            parts.append(self._rest)
+            self._rest = next(self._frames, None)
+        filled = [part for part in parts if len(part)]
+        taken = pd.concat(filled, ignore_index=True) if filled else make_history([])
+        return taken[taken["finding_id"].notna()].reset_index(drop=True)
+
+
 def _is_usable(accounts: pd.DataFrame) -> pd.Series:
     """
     Return a bool mask of the accounts whose report shows that something is gone: read, and not too old.
@@ -300,11 +326,6 @@ def describe_gap(previous: PreviousRun | None, now: datetime) -> str | None:
         f"{days} days lie between this run and the previous one ({previous.run_id}), more than the "
         f"{QUARTER.days} days of a quarter: a quarterly review has a gap here"
     )
-
-
-def _sort(findings: pd.DataFrame) -> pd.DataFrame:
-    kept = findings[findings["finding_id"].notna()]
-    return kept.sort_values(["account_id", "arn", "check"], ignore_index=True)
 
 
 def _combine(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ What judging costs: parsing, typing, all checks of all frameworks, findings, his
     python tools/bench_judgement.py 1000 100        another size
 
 It writes the raw answers of a made-up organization into a temporary folder (not measured) and derives the
-tables from them in a process of its own. It prints CPU time for each user and the peak memory, which must
+tables from them in a process of its own, then once more with the first as the previous run. It prints CPU time for each user and the peak memory, which must
 follow the batch and not the organization.
 """
 
@@ -13,6 +13,7 @@ import argparse
 import json
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,35 +40,52 @@ def main() -> None:
     )
     parser.add_argument("accounts", nargs="?", type=int, default=0)
     parser.add_argument("users", nargs="?", type=int, default=100)
-    parser.add_argument("--derive", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--derive", type=Path, nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.derive:
-        derive(given.derive)
+        derive(*given.derive)
         return
     sizes = [given.accounts] if given.accounts else [1_000, 10_000]
-    print("accounts  users      findings   CPU µs/user  wall s  peak MB  table MB")
+    print("accounts  users      previous  findings   CPU µs/user  wall s  peak MB  table MB")
     for accounts in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            run = Path(folder) / "20261124T101500Z"
+            run, next_run = Path(folder) / "first", Path(folder) / "next"
             write_run(run, accounts, given.users)
-            command = [sys.executable, __file__, "--derive", str(run)]
-            found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-            tables = sum(path.stat().st_size for path in (run / "tables").iterdir())
-            print(
-                f"{accounts:<9,} {found['users']:<10,} {found['findings']:<10,} "
-                f"{found['cpu'] / found['rows'] * 1e6:<12.2f} {found['wall']:<7.1f} "
-                f"{found['peak']:<8.0f} {tables / 1e6:.0f}"
-            )
+            shutil.copytree(run / "inputs", next_run / "inputs")
+            for target, previous in ((run, "no"), (next_run, "yes")):
+                command = [sys.executable, __file__, "--derive", str(run / "raw"), str(target)]
+                found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+                tables = sum(path.stat().st_size for path in (target / "tables").iterdir())
+                print(
+                    f"{accounts:<9,} {found['users']:<10,} {previous:<9} {found['findings']:<10,} "
+                    f"{found['cpu'] / found['rows'] * 1e6:<12.2f} {found['wall']:<7.1f} "
+                    f"{found['peak']:<8.0f} {tables / 1e6:.0f}"
+                )
+                if target is run:
+                    hand_on(run, next_run)
 
 
-def derive(run: Path) -> None:
+def hand_on(run: Path, next_run: Path) -> None:
+    """
+    Copy what a run takes from the one before it.
+    """
+    taken = next_run / "inputs" / "previous"
+    taken.mkdir()
+    (taken / "manifest.json").write_bytes(b"{}")
+    for name in ("summary.json", "tables/accounts.parquet", "tables/history.parquet"):
+        shutil.copy(run / name, taken)
+
+
+def derive(raw: Path, folder: Path) -> None:
     """
     Derive one run's tables and print what it cost, as JSON.
     """
     from scanner.evidence.replay import derive_tables
+    from scanner.records import encode
 
     cpu, wall = time.process_time(), time.perf_counter()
-    summary = derive_tables(run)
+    summary = derive_tables(folder, raw=raw)
+    (folder / "summary.json").write_bytes(encode(summary))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(
         json.dumps(

@@ -14,7 +14,7 @@ from pathlib import Path
 from scanner.errors import EvidenceError
 from scanner.evidence.seal import CHECKSUMS, MANIFEST, list_sealed
 from scanner.evidence.store import hash_bytes, hash_file, read_file
-from scanner.evidence.tables import read_table
+from scanner.evidence.tables import read_batches, read_table
 from scanner.history import Previous
 from scanner.model import AccountId, PreviousRun, Summary
 from scanner.records import decode
@@ -102,7 +102,7 @@ def read_previous(inputs: Path) -> tuple[Previous, Summary] | None:
     if not folder.is_dir():
         return None
     summary = read_summary(folder / "summary.json")
-    findings = read_table(folder / "history.parquet")
+    findings = read_batches(folder / "history.parquet")
     accounts = read_table(folder / "accounts.parquet")
     run = PreviousRun(
         summary.run_id,

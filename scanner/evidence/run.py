@@ -98,6 +98,12 @@ class StoredRun:
         """
         return read_table(self.folder / "tables" / "history.parquet")
 
+    def history_in_batches(self) -> Iterator[pd.DataFrame]:
+        """
+        Yield the history table in batches, in order of account id.
+        """
+        return read_batches(self.folder / "tables" / "history.parquet")
+
     def accounts(self) -> pd.DataFrame:
         """
         Return the accounts table, sorted by account id. Columns: `scanner.evidence.tables`.

@@ -45,7 +45,7 @@ def carry_on(**verdicts):
         "last_seen": BEGAN,
     }
     run = PreviousRun("r", "2026-Q4", BEGAN, "0" * 64)
-    previous = Previous(run, make_history([row]), frozenset([ACCOUNT]))
+    previous = Previous(run, [make_history([row])], frozenset([ACCOUNT]))
     history = History(previous, NOW, ["access-key-age"])
     accounts = pd.DataFrame(
         [{"account_id": ACCOUNT, "name": "", "outcome": "collected"} | verdicts]
