@@ -374,8 +374,8 @@ def _split_lines(content: bytes) -> list[str]:
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").removesuffix("\r").removesuffix("\n")
     _refuse_controls(text)
     lines = text.split("\n")
-    longest = max(lines, key=len)
-    if len(longest) > MAX_LINE:
+    if max(map(len, lines)) > MAX_LINE:
+        longest = max(lines, key=len)
         raise ReportError(
             f"a line of {len(longest)} characters, more than a row can have",
             line=lines.index(longest) + 1,

@@ -227,7 +227,7 @@ def _describe_reach(scope: ScopeTotals) -> str:
     active = f"{scope.accounts:,} active"
     if not scope.not_tested:
         return f"{active}, each of them read"
-    return f"{active}, {scope.not_tested:,} of them not read, and so not tested"
+    return f"{active}, {scope.not_tested:,} of them not tested: not read, or by a report that was too old"
 
 
 def describe_population(run: StoredRun) -> Population:

@@ -395,7 +395,7 @@ def test_json_carries_scopes_acceptances_changes_and_trend(eventful):
     pci, iso = summary["scopes"]
     assert (pci["is_declared"], pci["accounts"], pci["not_tested"]) == (True, 2, 0)
     assert pci["sha256"] == hashlib.sha256(b"# the scopes\n").hexdigest()
-    assert (iso["is_declared"], iso["not_tested"]) == (False, 2)
+    assert (iso["is_declared"], iso["not_tested"]) == (False, 3)
     assert [entry["id"] for entry in summary["acceptances"]][:2] == ["sealed-alice", "old-erin"]
     assert [point["period"] for point in summary["trend"]] == ["2026-Q3", "2026-Q4"]
     assert {row["state"] for row in document["changes"]} >= {"new", "fixed", "account-left"}

@@ -541,7 +541,7 @@ def test_the_scope_of_each_framework_is_printed(eventful):
     assert squeeze("Accounts in scope 2 active, each of them read") in text
     assert squeeze(f"Declared in inputs/settings.toml, SHA-256 {pci.sha256}") in text
     assert squeeze("Scope not declared; every account is taken to be in scope") in text
-    assert squeeze(f"{iso.accounts} active, {iso.not_tested} of them not read") in text
+    assert squeeze(f"{iso.accounts} active, {iso.not_tested} of them not tested") in text
 
 
 def test_a_page_says_what_changed_since_the_previous_run(eventful):

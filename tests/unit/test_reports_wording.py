@@ -300,7 +300,10 @@ def test_a_scope_says_who_declared_it_and_what_was_not_read():
 
     assert describe_scope(run, "pci") == [
         ("Scope", "declared: accounts 012345678901"),
-        ("Accounts in scope", "4 active, 1 of them not read, and so not tested"),
+        (
+            "Accounts in scope",
+            "4 active, 1 of them not tested: not read, or by a report that was too old",
+        ),
         ("Declared in", f"inputs/settings.toml, SHA-256 {'cd' * 32}"),
     ]
     assert describe_scope(run, "iso") == [
