@@ -12,8 +12,9 @@ from scanner.errors import SettingsError
 from scanner.evidence import StoredRun
 from scanner.evidence.seal import check_seal
 from scanner.history import History, Previous, State, is_change
-from scanner.model import AccountId, PreviousRun, Summary
+from scanner.model import AccountId
 from scanner.records import encode
+from scanner.summary import PreviousRun, Summary
 
 _HEADINGS = {
     State.NEW: "new",

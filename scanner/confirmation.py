@@ -14,7 +14,12 @@ from typing import Any
 
 from scanner.credentials import REPORT_COLUMNS, parse_report
 from scanner.errors import EvidenceError
-from scanner.model import ROOT_USER, AccountId, Confirmation, mend
+from scanner.model import (
+    ROOT_USER,
+    AccountId,
+    Confirmation,
+    mend,
+)
 
 LIST_MFA_DEVICES = "ListMFADevices"
 GET_LOGIN_PROFILE = "GetLoginProfile"

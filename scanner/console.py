@@ -24,7 +24,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from scanner.model import Collected, NotCollected, Outcome, show
+from scanner.model import (
+    Collected,
+    NotCollected,
+    Outcome,
+    show,
+)
 
 _STAGES = {
     "discover": "listing accounts",

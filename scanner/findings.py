@@ -12,7 +12,13 @@ import pandas as pd
 from scanner.checks import BoundCheck, Subject
 from scanner.checks.registry import VERDICT_DTYPE
 from scanner.confirmation import LiveState
-from scanner.model import Account, AccountId, Confirmation, Severity, Verdict
+from scanner.model import (
+    Account,
+    AccountId,
+    Confirmation,
+    Severity,
+    Verdict,
+)
 
 REPORTED = (Verdict.FAIL, Verdict.NEEDS_REVIEW, Verdict.UNKNOWN)
 """

@@ -18,9 +18,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from scanner.checks import CHECKS, EVIDENCE_CHECKS, BoundCheck
 from scanner.errors import CatalogError
-from scanner.model import FrameworkRef, Relation, Verdict
+from scanner.model import Relation, Verdict
 from scanner.resources import find_resource
 from scanner.strict_yaml import load_yaml, show_value
+from scanner.summary import FrameworkRef
 
 MAX_CATALOG_BYTES = 1024 * 1024
 _ID = re.compile(r"^[a-z0-9][a-z0-9.-]*$")

@@ -15,7 +15,8 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from scanner.model import AccountId, AccountOutcome, PreviousRun, TrendPoint, Verdict
+from scanner.model import AccountId, AccountOutcome, Verdict
+from scanner.summary import PreviousRun, TrendPoint
 
 QUARTER = timedelta(days=92)
 """

@@ -15,8 +15,9 @@ from scanner.checks import BoundCheck, Subject
 from scanner.checks.facts import remember_facts
 from scanner.credentials import is_false, is_true
 from scanner.frameworks import Control, Framework
-from scanner.model import CheckTotals, Relation, UserTotals, Verdict
+from scanner.model import Relation, Verdict
 from scanner.scopes import Scope
+from scanner.summary import CheckTotals, UserTotals
 
 _VERDICTS = tuple(Verdict)
 _CODES = {verdict: code for code, verdict in enumerate(_VERDICTS)}

@@ -24,7 +24,13 @@ from scanner.evidence.seal import DOCUMENTS, DocumentList, check_seal, list_docu
 from scanner.evidence.store import hash_file, make_folder, make_run_folder, read_file
 from scanner.frameworks import Framework
 from scanner.interfaces import Clock, Collector, Directory, Executor, Progress
-from scanner.model import Account, Caller, Notes, ScanRecord, Summary, Terms
+from scanner.model import (
+    Account,
+    Caller,
+    Notes,
+    ScanRecord,
+    Terms,
+)
 from scanner.organization import (
     ORGANIZATION_FILE,
     TAGS_FILE,
@@ -36,6 +42,7 @@ from scanner.organization import (
 )
 from scanner.records import decode, decode_object, encode
 from scanner.scopes import resolve_scopes
+from scanner.summary import Summary
 
 Renderer = Callable[[StoredRun, Path], list[Path]]
 """

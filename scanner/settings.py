@@ -11,7 +11,12 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from scanner.errors import SettingsError
-from scanner.model import AccountId, Exclusion, ScopeRule, Selection
+from scanner.model import (
+    AccountId,
+    Exclusion,
+    ScopeRule,
+    Selection,
+)
 
 AccountText = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 UnitText = Annotated[str, Field(pattern=r"^(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32})$")]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from scanner.checks import BoundCheck, Subject
 from scanner.frameworks import Control, Framework
-from scanner.model import CheckTotals, Confirmation, Summary
+from scanner.model import Confirmation
+from scanner.summary import CheckTotals, Summary
 
 
 def describe_run(summary: Summary, documents: Sequence[Path]) -> Iterator[str]:

@@ -26,11 +26,11 @@ from scanner.model import (
     ReasonCode,
     ScanRecord,
     Selection,
-    Summary,
     Terms,
     Verdict,
 )
 from scanner.records import encode
+from scanner.summary import Summary
 
 MANAGEMENT = AccountId("000000000017")
 ORGANIZATION_ID = "o-a1b2c3d4e5"

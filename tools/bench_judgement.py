@@ -106,7 +106,12 @@ def write_run(run: Path, accounts: int, users: int) -> None:
     Write the raw answers and the inputs of a run, as a scan would leave them before judging.
     """
     from scanner.frameworks import find_frameworks, load_framework
-    from scanner.model import Notes, ScanRecord, Selection, Terms
+    from scanner.model import (
+        Notes,
+        ScanRecord,
+        Selection,
+        Terms,
+    )
     from scanner.records import encode
 
     names = tuple(find_frameworks())

@@ -19,7 +19,7 @@ from scanner.acceptances.file import (
     read_acceptances,
 )
 from scanner.acceptances.ledger import AcceptanceLedger
-from scanner.model import AcceptanceTotals
+from scanner.summary import AcceptanceTotals
 
 __all__ = [
     "EVERY_ACCOUNT",

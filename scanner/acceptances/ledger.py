@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from scanner.acceptances.acceptance import Acceptance, State
-from scanner.model import ROOT_USER, AcceptanceTotals, Verdict, show
+from scanner.model import ROOT_USER, Verdict, show
+from scanner.summary import AcceptanceTotals
 
 NOTICE = timedelta(days=30)
 """

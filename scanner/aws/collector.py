@@ -37,7 +37,15 @@ from scanner.confirmation import (
 )
 from scanner.errors import EvidenceError, ReportError
 from scanner.interfaces import Clock, Keep, Steps
-from scanner.model import Account, Attempt, Caller, Collected, NotCollected, ReasonCode, show
+from scanner.model import (
+    Account,
+    Attempt,
+    Caller,
+    Collected,
+    NotCollected,
+    ReasonCode,
+    show,
+)
 from scanner.records import encode
 
 SESSION_SECONDS = 900

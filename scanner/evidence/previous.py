@@ -16,8 +16,9 @@ from scanner.evidence.seal import CHECKSUMS, MANIFEST, list_sealed
 from scanner.evidence.store import hash_bytes, hash_file, read_file
 from scanner.evidence.tables import read_batches, read_table
 from scanner.history import Previous
-from scanner.model import AccountId, PreviousRun, Summary
+from scanner.model import AccountId
 from scanner.records import decode
+from scanner.summary import PreviousRun, Summary
 
 FOLDER = "previous"
 """

@@ -47,18 +47,12 @@ from scanner.judge import (
 from scanner.model import (
     AccountId,
     AccountOutcome,
-    AccountTotals,
-    CheckTotals,
     Collected,
     NotCollected,
     Notes,
     Organization,
     ScanRecord,
-    ScopeTotals,
-    Summary,
     Terms,
-    TrendPoint,
-    Window,
 )
 from scanner.organization import (
     ACCOUNTS_FILE,
@@ -74,6 +68,14 @@ from scanner.organization import (
 )
 from scanner.records import decode
 from scanner.scopes import Scope, Tags, resolve_scopes
+from scanner.summary import (
+    AccountTotals,
+    CheckTotals,
+    ScopeTotals,
+    Summary,
+    TrendPoint,
+    Window,
+)
 
 BATCH_USERS = 50_000
 """

@@ -16,8 +16,8 @@ from scanner.errors import EvidenceError
 from scanner.evidence.store import read_file
 from scanner.evidence.tables import read_batches, read_table
 from scanner.frameworks import Framework, read_framework
-from scanner.model import Summary
 from scanner.records import decode
+from scanner.summary import Summary
 
 SETTINGS_JSON = "settings.json"
 _CATALOGS = "frameworks/"

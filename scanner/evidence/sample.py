@@ -18,8 +18,9 @@ from scanner.evidence.lines import find_lines, read_raw_report
 from scanner.evidence.run import StoredRun
 from scanner.evidence.seal import check_seal, list_sealed
 from scanner.frameworks import bind_checks
-from scanner.model import AccountId, AccountTotals, Moment, Strata
+from scanner.model import AccountId, Moment, Strata
 from scanner.sampling import allocate, count_strata, describe_draw, draw
+from scanner.summary import AccountTotals
 
 UNDIVIDED = "all"
 """

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from scanner.errors import EvidenceError
 from scanner.evidence.store import PARTIAL, Store, hash_file, read_file, write_file
-from scanner.model import Summary
 from scanner.records import decode, encode
+from scanner.summary import Summary
 
 MANIFEST = "manifest.json"
 CHECKSUMS = "SHA256SUMS"

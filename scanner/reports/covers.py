@@ -12,7 +12,7 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 
 from scanner.evidence import StoredRun
 from scanner.frameworks import Control, Framework
-from scanner.model import Summary, Verdict
+from scanner.model import Verdict
 from scanner.reports import facts, method
 from scanner.reports.sheets import FONT, INK, PAPER, RED, Print, make_text_cell, open_sheet
 from scanner.reports.tables import list_records
@@ -28,6 +28,7 @@ from scanner.reports.wording import (
     list_changes,
     list_notices,
 )
+from scanner.summary import Summary
 
 _SUMMARY_WIDTHS = (46.0, 14.0, 14.0, 15.0, 15.0, 20.0, 15.0, 12.0, 14.0, 44.0)
 _METHOD_WIDTHS = (40.0, 110.0, 40.0)

@@ -8,14 +8,7 @@ import pandas as pd
 
 from scanner.evidence import StoredRun
 from scanner.findings import CONFIRMED_CHECK
-from scanner.model import (
-    CheckTotals,
-    Confirmation,
-    ScopeTotals,
-    Summary,
-    Verdict,
-    Window,
-)
+from scanner.model import Confirmation, Verdict
 from scanner.reports.wording import (
     CONFIRMATIONS,
     MISSING,
@@ -23,6 +16,12 @@ from scanner.reports.wording import (
     describe_selection,
     format_age,
     format_moment,
+)
+from scanner.summary import (
+    CheckTotals,
+    ScopeTotals,
+    Summary,
+    Window,
 )
 
 

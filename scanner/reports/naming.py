@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from scanner.errors import RenderError
-from scanner.model import Summary
+from scanner.summary import Summary
 
 # The period comes from summary.json, which someone may have edited: it must not lead elsewhere.
 _SAFE_PERIOD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)

@@ -12,7 +12,13 @@ from scanner.acceptances import State as AcceptanceState
 from scanner.evidence import StoredRun
 from scanner.frameworks import Control, Framework
 from scanner.history import State, describe_gap
-from scanner.model import Account, AccountOutcome, Relation, Severity, Summary, TrendPoint, Verdict
+from scanner.model import (
+    Account,
+    AccountOutcome,
+    Relation,
+    Severity,
+    Verdict,
+)
 from scanner.reports import facts, method
 from scanner.reports.finding_pages import build_findings
 from scanner.reports.tables import (
@@ -39,6 +45,7 @@ from scanner.reports.wording import (
     list_changes,
     list_notices,
 )
+from scanner.summary import Summary, TrendPoint
 
 ACCOUNTS_LIMIT = 1_500
 """

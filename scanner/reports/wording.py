@@ -14,7 +14,13 @@ from scanner.checks import Subject
 from scanner.findings import CONFIRMED_CHECK
 from scanner.frameworks import Framework
 from scanner.history import State
-from scanner.model import AccountOutcome, CheckTotals, Confirmation, Severity, Summary, Verdict
+from scanner.model import (
+    AccountOutcome,
+    Confirmation,
+    Severity,
+    Verdict,
+)
+from scanner.summary import CheckTotals, Summary
 
 VERDICTS = {
     Verdict.PASS: "no exception noted",

@@ -10,7 +10,6 @@ from openpyxl.packaging.core import DocumentProperties
 
 from scanner.evidence import StoredRun
 from scanner.evidence.store import create_file
-from scanner.model import Summary
 from scanner.reports.archive import open_workbook, save_workbook
 from scanner.reports.covers import write_method, write_summary
 from scanner.reports.naming import claim, name_document
@@ -26,6 +25,7 @@ from scanner.reports.tables import (
     stream_users,
 )
 from scanner.reports.wording import NO_PREVIOUS_RUN, TITLE, list_notices
+from scanner.summary import Summary
 
 WIDTHS = {
     "account_id": 15.0,

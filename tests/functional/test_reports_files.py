@@ -17,9 +17,10 @@ from scanner.evidence.tables import (
     accounts_schema,
     users_schema,
 )
-from scanner.model import CheckTotals, Severity
+from scanner.model import Severity
 from scanner.reports import FORMATS
 from scanner.reports.tables import ACCEPTANCE_COLUMNS, list_records
+from scanner.summary import CheckTotals
 
 FORBIDDEN = re.compile(rb"compliant|certified|passed pci|pci.passed", re.IGNORECASE)
 

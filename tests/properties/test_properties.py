@@ -31,7 +31,6 @@ from scanner.model import (
     Account,
     AccountId,
     Attempt,
-    CheckTotals,
     Exclusion,
     ReasonCode,
     Relation,
@@ -45,6 +44,7 @@ from scanner.model import (
 from scanner.records import decode, decode_json, encode
 from scanner.scopes import Scope
 from scanner.settings import read_settings
+from scanner.summary import CheckTotals
 
 # The same examples in every run: a failure on one machine is a failure on all.
 FEW = settings(

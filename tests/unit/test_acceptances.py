@@ -21,8 +21,9 @@ from scanner.acceptances import (
 )
 from scanner.checks import CHECKS, Subject
 from scanner.errors import AcceptanceError
-from scanner.model import ROOT_USER, AcceptanceTotals
+from scanner.model import ROOT_USER
 from scanner.records import decode, encode
+from scanner.summary import AcceptanceTotals
 
 # The same examples in every run: a failure on one machine is a failure on all.
 FEW = settings(max_examples=100, deadline=None, derandomize=True, database=None)

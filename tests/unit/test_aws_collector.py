@@ -10,7 +10,15 @@ from report_text import root_row, user_row, write_report
 
 from scanner.aws import AwsCollector, AwsDirectory, Clients, RolePlan
 from scanner.errors import DiscoveryError, EvidenceError
-from scanner.model import Account, AccountId, Caller, Collected, NotCollected, Outcome, ReasonCode
+from scanner.model import (
+    Account,
+    AccountId,
+    Caller,
+    Collected,
+    NotCollected,
+    Outcome,
+    ReasonCode,
+)
 from scanner.organization import read_answers
 
 OWN = AccountId("111111111111")

@@ -13,7 +13,12 @@ from botocore.parsers import ResponseParserError
 from scanner.aws.explain import explain
 from scanner.aws.faults import Fault, classify
 from scanner.aws.policy import READS, SESSION_POLICY
-from scanner.model import Account, AccountId, Caller, ReasonCode
+from scanner.model import (
+    Account,
+    AccountId,
+    Caller,
+    ReasonCode,
+)
 
 CALLER = Caller(AccountId("111111111111"), "arn:aws:iam::111111111111:user/auditor")
 ACCOUNT = Account(AccountId("123456789012"), "payments-prod", "p@example.com", "ACTIVE")

@@ -15,7 +15,13 @@ from scanner.checks.registry import VERDICT_DTYPE, check, decide
 from scanner.credentials import AccountFacts, build_table, parse_report
 from scanner.evidence.tables import ACCOUNTS
 from scanner.frameworks import bind_checks, find_frameworks, load_framework
-from scanner.model import AccountId, AccountOutcome, ReasonCode, Severity, Verdict
+from scanner.model import (
+    AccountId,
+    AccountOutcome,
+    ReasonCode,
+    Severity,
+    Verdict,
+)
 
 # What the report may say of a yes-or-no question, and what of it is known.
 YES, NO = ("true", "TRUE"), ("false", "FALSE")

@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 import pytest
 
 from scanner.executor import ThreadExecutor
-from scanner.model import Account, AccountId, Collected, NotCollected, ReasonCode
+from scanner.model import (
+    Account,
+    AccountId,
+    Collected,
+    NotCollected,
+    ReasonCode,
+)
 
 
 class MachineClock:

@@ -20,7 +20,8 @@ from scanner.history import (
     is_change,
     make_history,
 )
-from scanner.model import AccountId, PreviousRun, TrendPoint
+from scanner.model import AccountId
+from scanner.summary import PreviousRun, TrendPoint
 
 FEW = settings(
     max_examples=40,

@@ -23,14 +23,13 @@ from scanner.judge import (
 )
 from scanner.model import (
     Account,
-    CheckTotals,
     Confirmation,
     Relation,
     Severity,
-    UserTotals,
     Verdict,
 )
 from scanner.scopes import Scope
+from scanner.summary import CheckTotals, UserTotals
 
 DIRECT, SUPPORTING = Relation.DIRECT, Relation.SUPPORTING
 CONTROLS: dict[str, Sequence[dict[str, Any]] | str] = {

@@ -14,9 +14,16 @@ from scanner.errors import EvidenceError, ReportError, SettingsError
 from scanner.evidence.previous import find_previous
 from scanner.evidence.seal import check_seal
 from scanner.history import COLUMNS, History, Previous, make_history
-from scanner.model import Account, Caller, Organization, PreviousRun, ScopeRule, Selection
+from scanner.model import (
+    Account,
+    Caller,
+    Organization,
+    ScopeRule,
+    Selection,
+)
 from scanner.organization import check_selection
 from scanner.scopes import resolve_scopes
+from scanner.summary import PreviousRun
 
 BEGAN = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 NOW = BEGAN + timedelta(days=90)

@@ -13,7 +13,8 @@ from scanner.checks import CHECKS, BoundCheck, Subject
 from scanner.credentials import AccountFacts, build_table, parse_report
 from scanner.errors import ReportError
 from scanner.judge import judge_table, roll_up
-from scanner.model import CheckTotals, Relation, Severity, Verdict
+from scanner.model import Relation, Severity, Verdict
+from scanner.summary import CheckTotals
 
 PASS, FAIL = Verdict.PASS, Verdict.FAIL
 UNKNOWN, NOT_APPLICABLE = Verdict.UNKNOWN, Verdict.NOT_APPLICABLE

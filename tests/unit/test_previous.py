@@ -14,7 +14,15 @@ from scanner.evidence import StoredRun
 from scanner.evidence.previous import find_previous, name_inputs, read_previous, take_previous
 from scanner.frameworks import read_framework
 from scanner.interfaces import Collector, Keep, Steps
-from scanner.model import Account, AccountId, Caller, Collected, Outcome, ScopeRule, Selection
+from scanner.model import (
+    Account,
+    AccountId,
+    Caller,
+    Collected,
+    Outcome,
+    ScopeRule,
+    Selection,
+)
 from scanner.pipeline import Finished, Job, judge_again, scan
 
 PARTIAL = Selection(accounts=(MANAGEMENT, ACCOUNT))

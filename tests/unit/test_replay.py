@@ -27,8 +27,6 @@ from scanner.evidence.replay import check_totals, decide_exit_status
 from scanner.model import (
     Account,
     AccountId,
-    AccountTotals,
-    CheckTotals,
     Collected,
     Exclusion,
     NotCollected,
@@ -36,11 +34,15 @@ from scanner.model import (
     ScopeRule,
     Selection,
     Severity,
+)
+from scanner.records import encode
+from scanner.summary import (
+    AccountTotals,
+    CheckTotals,
     Summary,
     UserTotals,
     Window,
 )
-from scanner.records import encode
 
 PAYMENTS = Account(ACCOUNT, "payments", "a@b.c", "ACTIVE")
 

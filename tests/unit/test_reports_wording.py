@@ -10,18 +10,11 @@ from scanner.errors import EvidenceError
 from scanner.evidence import StoredRun
 from scanner.history import State
 from scanner.model import (
-    AcceptanceTotals,
     AccountId,
-    AccountTotals,
-    CheckTotals,
     ScopeRule,
-    ScopeTotals,
     Selection,
     Severity,
-    Summary,
     Terms,
-    UserTotals,
-    Window,
 )
 from scanner.records import encode
 from scanner.reports import method, wording
@@ -31,6 +24,15 @@ from scanner.reports.facts import (
     describe_scope,
     list_check_figures,
     list_differences,
+)
+from scanner.summary import (
+    AcceptanceTotals,
+    AccountTotals,
+    CheckTotals,
+    ScopeTotals,
+    Summary,
+    UserTotals,
+    Window,
 )
 
 MOMENT = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)

@@ -1,7 +1,13 @@
 import pytest
 
 from scanner.errors import SettingsError
-from scanner.model import Account, AccountId, Caller, Organization, ScopeRule
+from scanner.model import (
+    Account,
+    AccountId,
+    Caller,
+    Organization,
+    ScopeRule,
+)
 from scanner.scopes import resolve_scopes
 
 MANAGEMENT, SHOP, BANK, LAB, CLOSED = (
