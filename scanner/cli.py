@@ -9,7 +9,6 @@ does not verify; 5 stopped, with what was collected kept.
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -19,18 +18,22 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from scanner import __version__
-from scanner.errors import (
-    AcceptanceError,
-    CatalogError,
-    DiscoveryError,
-    OrgproofError,
-    SettingsError,
-)
+from scanner.errors import SettingsError
 from scanner.model import Strata, show
-from scanner.stopping import STOP, STOPPED, Watched, interrupt
+from scanner.stopping import (
+    DOES_NOT_VERIFY,
+    NOTHING_JUDGED,
+    STOPPED,
+    Watched,
+    explain_end,
+    interrupt,
+    say_how_to_resume,
+)
 
 if TYPE_CHECKING:
+    from scanner.delivery import Destination
     from scanner.frameworks import Framework
+    from scanner.pipeline import Finished
 
 app = typer.Typer(
     name="orgproof",
@@ -49,8 +52,16 @@ frameworks_app = typer.Typer(
 )
 app.add_typer(frameworks_app, name="frameworks")
 
-NOTHING_JUDGED = 2
-DOES_NOT_VERIFY = 4
+
+Overrides = dict[str, dict[str, Any]]
+"""
+The options that were given, by the table and name of the setting that each overrides.
+"""
+
+_MAY_CHANGE = frozenset({("aws", "profile"), ("aws", "external_id"), ("scan", "workers")})
+"""
+What a resumed run may be told anew, beside the key it is signed with: none of it bears on the result.
+"""
 
 
 class LogFormat(StrEnum):
@@ -115,8 +126,21 @@ def scan(
     formats: Annotated[
         str | None, typer.Option("--format", help="Documents to draw: pdf,xlsx,csv,json.")
     ] = None,
+    sign_key: Annotated[
+        Path | None, typer.Option(help="Private key (PEM) to sign the run with.", metavar="FILE")
+    ] = None,
+    sign_kms: Annotated[
+        str | None, typer.Option(help="AWS KMS key to sign the run with.", metavar="KEY")
+    ] = None,
     no_confirm: Annotated[
         bool, typer.Option("--no-confirm", help="Do not ask about users without MFA live.")
+    ] = False,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with a run that was stopped.", metavar="RUN")
+    ] = None,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="With --resume: try every unread account again."),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the run folder only.")] = False,
     log_format: Annotated[
@@ -126,7 +150,7 @@ def scan(
     """
     Read every account of the organization and make the evidence.
     """
-    overrides: dict[str, dict[str, Any]] = {
+    overrides: Overrides = {
         "scan": {
             "period": period,
             "frameworks": framework,
@@ -143,7 +167,15 @@ def scan(
         },
         "accounts": {"accounts": account, "ous": ou},
         "confirm": {"enabled": False if no_confirm else None},
+        "sign": {"key": str(sign_key) if sign_key else None, "kms_key": sign_kms},
     }
+    if resume is not None:
+        overrides["scan"] |= {"output": output, "previous": previous}
+        _resume(
+            resume, config, overrides, retry_failed=retry_failed, quiet=quiet, log_format=log_format
+        )
+    if retry_failed:
+        _complain(["--retry-failed goes with --resume RUN"], NOTHING_JUDGED)
     if previous is not None:
         _check_previous(previous)
     with _foreseen():
@@ -224,29 +256,28 @@ def render(
     """
     from scanner.pipeline import judge_again, render_again
     from scanner.reports import FORMATS
-    from scanner.transcript import describe_run
+    from scanner.transcript import describe_comparison, describe_run
     from scanner.wiring import (
         SystemClock,
         choose_acceptances,
         choose_frameworks,
-        choose_renderers,
+        choose_press,
     )
 
     with _foreseen(evidence_status=DOES_NOT_VERIFY):
         _check_finished(run)
-        renderers = choose_renderers(_split(formats) or list(FORMATS))
+        press = choose_press(_split(formats) or list(FORMATS))
         files = [str(path) for path in framework_file or []]
         frameworks = choose_frameworks(framework or [], files) if framework or files else None
         accepted = choose_acceptances(str(acceptances) if acceptances else None)
         if frameworks is not None or accepted is not None:
-            judged = judge_again(run, frameworks, accepted, renderers, SystemClock())
+            judged = judge_again(run, frameworks, accepted, press, SystemClock())
             _print_lines(describe_run(judged.summary, judged.documents))
             print(judged.folder)
             return
-        again = render_again(run, renderers, SystemClock())
-        if again.is_same is not None:
-            word = "the same, byte for byte, as" if again.is_same else "NOT the same bytes as"
-            print(f"the documents are {word} those listed in {run / 'documents.json'}")
+        again = render_again(run, press, SystemClock())
+        if again.comparison is not None:
+            _print_lines(describe_comparison(again.comparison, run / "documents.json"))
         for path in again.documents:
             print(path)
 
@@ -314,6 +345,89 @@ def sample(
         print(folder)
 
 
+@app.command(epilog="Example: orgproof deliver outputs/o-exampleorg/2026-Q4/20261124T101500Z")
+def deliver(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings file that says where to; by default the run's own."),
+    ] = None,
+) -> None:
+    """
+    Send a finished run where [[deliver]] says; what is there already is not sent twice.
+
+    Nothing is ever overwritten, and what was sent is read back. A receipt is kept under derived/ in the run
+    folder, and the last line printed is where.
+    """
+    from scanner.delivery import deliver_run, describe_delivery
+    from scanner.settings import read_settings, read_settings_file, read_stored_settings
+    from scanner.wiring import SystemClock, choose_destinations
+
+    with _foreseen(evidence_status=DOES_NOT_VERIFY):
+        _check_finished(run)
+        if config is not None:
+            settings = read_settings(read_settings_file(config), str(config), {})
+        else:
+            kept = run / "inputs" / "settings.toml"
+            source = read_settings_file(kept) if kept.exists() else b""
+            settings = read_stored_settings(source, str(kept), {})
+        destinations = choose_destinations(settings)
+        if not destinations:
+            raise SettingsError(
+                f"{config or run}: the settings name nowhere to deliver to; add [[deliver]] to a settings "
+                "file and name it with --config"
+            )
+        delivered = deliver_run(run, destinations, SystemClock(), __version__, config=config)
+        _print_lines(describe_delivery(delivered))
+        print(delivered.folder)
+
+
+@app.command(epilog="Example: orgproof verify outputs/o-exampleorg/2026-Q4/20261124T101500Z")
+def verify(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    public_key: Annotated[
+        Path | None, typer.Option(help="Public key (PEM) of whoever signed the run.")
+    ] = None,
+    previous: Annotated[
+        Path | None, typer.Option(help="Folder of the run before, to check the chain against.")
+    ] = None,
+) -> None:
+    """
+    Test whether evidence is whole, unchanged, and follows from its raw reports. Needs no network.
+
+    Each step is printed with its result. The exit status is 0 when no step failed, and 4 otherwise.
+    """
+    from scanner.evidence.verify import conclude, verify_run
+    from scanner.reports.readback import Readback
+    from scanner.transcript import describe_step, describe_verification
+
+    with _foreseen(evidence_status=DOES_NOT_VERIFY):
+        for folder in (run, previous):
+            if folder is not None and not folder.is_dir():
+                raise SettingsError(f"{folder}: is no folder; give the folder that a scan printed")
+        key = _read_key(public_key) if public_key is not None else None
+        steps = []
+        for step in verify_run(run, public_key=key, previous=previous, read_documents=Readback):
+            steps.append(step)
+            _print_lines(describe_step(step))
+            sys.stdout.flush()
+        _print_lines(describe_verification(steps))
+        if not conclude(steps):
+            raise typer.Exit(DOES_NOT_VERIFY)
+
+
+def _read_key(file: Path) -> bytes:
+    from scanner.errors import EvidenceError
+    from scanner.evidence.signature import MAX_KEY_BYTES
+    from scanner.evidence.survey import open_regular
+
+    try:
+        with open_regular(file.resolve()) as source:
+            return source.read(MAX_KEY_BYTES + 1)
+    except EvidenceError as exc:
+        raise SettingsError(f"the public key: {exc}") from exc
+
+
 @frameworks_app.command("list", epilog="Example: orgproof frameworks list")
 def list_frameworks() -> None:
     """
@@ -360,7 +474,7 @@ def check_framework(
 
 def _scan(
     config: Path | None,
-    overrides: dict[str, dict[str, Any]],
+    overrides: Overrides,
     output: Path | None,
     *,
     previous: Path | None = None,
@@ -369,31 +483,121 @@ def _scan(
     simulated: bool,
 ) -> NoReturn:
     # boto3 and pandas take a second to import, and `--help` needs neither.
-    from scanner.console import choose_watcher
     from scanner.pipeline import scan as run_scan
     from scanner.settings import read_settings, read_settings_file
-    from scanner.transcript import describe_run
-    from scanner.wiring import prepare_scan
+    from scanner.wiring import choose_destinations, prepare_means, prepare_order
 
+    source = read_settings_file(config) if config else None
+    settings = read_settings(source, str(config or "settings"), _keep_given(overrides))
+    inputs = {"settings.toml": source} if source is not None else {}
+    order = prepare_order(settings, inputs, output=output, previous=previous, simulated=simulated)
+    destinations = choose_destinations(settings)
+    with _watch(quiet=quiet, log_format=log_format) as watched:
+        finished = run_scan(order, prepare_means(settings, order.terms, watched))
+    _finish(finished, destinations, config, quiet=quiet)
+
+
+def _resume(
+    run: Path,
+    config: Path | None,
+    overrides: Overrides,
+    *,
+    retry_failed: bool,
+    quiet: bool,
+    log_format: LogFormat | None,
+) -> NoReturn:
+    """
+    Go on with a run. What it is to do stands in its folder; only how it is reached may be said again.
+    """
+    from scanner.evidence.resumption import read_task
+    from scanner.pipeline import resume
+    from scanner.settings import read_settings, read_settings_file, read_stored_settings
+    from scanner.wiring import choose_destinations, prepare_means
+
+    with _foreseen():
+        given = _keep_given(overrides)
+        fixed = sorted(
+            f"{table}.{name}"
+            for table, values in given.items()
+            for name in values
+            if table != "sign" and (table, name) not in _MAY_CHANGE
+        )
+        if fixed:
+            raise SettingsError(
+                f"--resume goes on with the run's own settings, so {', '.join(fixed)} cannot be given again"
+            )
+        if not run.is_dir():
+            raise SettingsError(f"{run}: is no folder; give the folder of the run to go on with")
+        terms = read_task(run).terms
+        stored = run / "inputs" / "settings.toml"
+        if config is None and stored.exists():
+            settings = read_stored_settings(read_settings_file(stored), str(stored), given)
+        else:
+            source = read_settings_file(config) if config else None
+            settings = read_settings(source, str(config or "settings"), given)
+        destinations = choose_destinations(settings)
+        with _watch(quiet=quiet, log_format=log_format) as watched:
+            means = prepare_means(settings, terms, watched)
+            finished = resume(run, means, retry_failed=retry_failed)
+        _finish(finished, destinations, config, quiet=quiet)
+
+
+def _keep_given(overrides: Overrides) -> Overrides:
+    """
+    Leave out the options that were not given.
+    """
     given = {
         table: {key: value for key, value in values.items() if value is not None and value != []}
         for table, values in overrides.items()
     }
-    source = read_settings_file(config) if config else None
-    settings = read_settings(source, str(config or "settings"), given)
-    inputs = {"settings.toml": source} if source is not None else {}
+    if given.get("sign"):
+        # One key or the other: an option puts the settings file's key of either kind out of force.
+        given["sign"] = overrides["sign"]
+    return given
+
+
+@contextmanager
+def _watch(*, quiet: bool, log_format: LogFormat | None) -> Iterator[Watched]:
+    from scanner.console import choose_watcher
+
     watcher = choose_watcher(quiet=quiet, log_format=log_format)
     try:
-        watched = Watched(watcher)
-        job = prepare_scan(
-            settings, inputs, watched, output=output, previous=previous, simulated=simulated
-        )
-        finished = run_scan(job)
+        yield Watched(watcher)
     finally:
         watcher.close()
+
+
+def _finish(
+    finished: "Finished",
+    destinations: "tuple[Destination, ...]",
+    config: Path | None,
+    *,
+    quiet: bool,
+) -> NoReturn:
+    """
+    Say what was found, deliver it, and end with the run's status.
+    """
+    from scanner.delivery import deliver_run, describe_delivery
+    from scanner.transcript import describe_run
+    from scanner.wiring import SystemClock
+
+    is_stopped = finished.summary.interrupted
     if not quiet:
         _print_lines(describe_run(finished.summary, finished.documents))
-    print(finished.folder)
+    if is_stopped:
+        if destinations:
+            _print_lines(["not delivered, for the scan was stopped"])
+        _print_lines([say_how_to_resume(finished.folder)])
+    try:
+        if destinations and not is_stopped:
+            delivered = deliver_run(
+                finished.folder, destinations, SystemClock(), __version__, config=config
+            )
+            if not quiet:
+                _print_lines(describe_delivery(delivered))
+    finally:
+        # Whatever becomes of the delivery: the run is whole, and its folder is what scripts wait for.
+        print(finished.folder)
     raise typer.Exit(finished.summary.exit_status)
 
 
@@ -456,36 +660,19 @@ def _forget_aws_environment() -> None:
 @contextmanager
 def _foreseen(evidence_status: int = STOPPED) -> Iterator[None]:
     """
-    Turn what orgproof foresees going wrong into a message and an exit status.
+    Turn what goes wrong into a message and an exit status.
     """
     try:
         yield
-    except (SettingsError, CatalogError, AcceptanceError, DiscoveryError) as exc:
-        _complain(exc, NOTHING_JUDGED)
-    except OrgproofError as exc:
-        _complain(exc, evidence_status)
-    except KeyboardInterrupt:
-        where = f" in {STOP.folder}" if STOP.folder else ""
-        _complain(OrgproofError(f"stopped; what was collected is kept{where}"), STOPPED)
-    except OSError as exc:
-        _complain(OrgproofError(f"{exc.filename or 'system'}: {exc.strerror or exc}"), STOPPED)
     except typer.Exit:
         raise
-    except Exception as exc:  # noqa: BLE001 - the last door: what nobody foresaw
-        # The message of an unforeseen error may quote an answer that holds a key; where it happened may not.
-        frames = "".join(traceback.format_tb(exc.__traceback__))
-        print(frames, file=sys.stderr)
-        _complain(
-            OrgproofError(
-                f"an error nobody foresaw ({type(exc).__name__}); what was collected is kept"
-                f"{f' in {STOP.folder}' if STOP.folder else ''}; please report the lines above"
-            ),
-            STOPPED,
-        )
+    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the last door
+        end = explain_end(exc, evidence_status)
+        _complain(end.lines, end.status)
 
 
-def _complain(error: OrgproofError, status: int) -> NoReturn:
-    for line in str(error).splitlines():
+def _complain(lines: Iterable[str], status: int) -> NoReturn:
+    for line in lines:
         print(f"orgproof: {show(line)}", file=sys.stderr)
     raise typer.Exit(status)
 

@@ -8,7 +8,9 @@ What can go wrong, named by its consequence. A leaf, so that every layer may rai
     ├── DiscoveryError     the account list could not be read whole: nothing can be judged
     ├── ReportError        one account's credential report is not what AWS sends
     ├── EvidenceError      a run folder cannot be written, read, or does not add up
-    └── RenderError        a document could not be made; the evidence is untouched
+    │   └── SealError      a run folder is not what was sealed
+    ├── RenderError        a document could not be made; the evidence is untouched
+    └── DeliveryError      a finished run is not where it should have been sent; it is whole where it is
 
 Messages name the account, file, control or field and the next step, and never carry a secret.
 """
@@ -86,7 +88,19 @@ class EvidenceError(OrgproofError):
     """
 
 
+class SealError(EvidenceError):
+    """
+    A run folder holds something else than what was sealed.
+    """
+
+
 class RenderError(OrgproofError):
     """
     A document could not be made from evidence that is itself whole.
+    """
+
+
+class DeliveryError(OrgproofError):
+    """
+    A destination did not get all of a run that is itself whole.
     """

@@ -4,7 +4,7 @@ The seams of a scan: what stands between the pipeline and AWS, the disk and the 
 An implementation is chosen in `scanner.wiring` and nowhere else.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -62,6 +62,14 @@ class Directory(Protocol):
         """
         ...
 
+    def identify(self) -> Mapping[str, bytes]:
+        """
+        Return only what AWS answered about the caller and the organization, under the same names.
+
+        Raises `DiscoveryError`.
+        """
+        ...
+
 
 class Collector(Protocol):
     """
@@ -90,6 +98,33 @@ class Executor(Protocol):
         Raises what a job raises. When the caller stops early, unfinished jobs are closed.
         """
         ...
+
+
+class Signer(Protocol):
+    """
+    A key that signs what a run is sealed with.
+    """
+
+    @property
+    def key_id(self) -> str:
+        """
+        Return the SHA-256, in hex, of the public key as DER-encoded SubjectPublicKeyInfo.
+        """
+        ...
+
+    def attest(self, name: str, content: bytes, facts: Mapping[str, object]) -> bytes:
+        """
+        Return a signed statement that the file `name` holds `content`, as a DSSE envelope in JSON.
+
+        `facts` are JSON values about the run. Raises `EvidenceError` when it cannot be signed.
+        """
+        ...
+
+
+PdfSigner = Callable[[bytes], bytes]
+"""
+Signs a PDF: returns its bytes unchanged with the signature appended. Raises `RenderError`.
+"""
 
 
 class Progress(Protocol):

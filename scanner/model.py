@@ -327,15 +327,24 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class ScanRecord:
+class SittingBegan:
     """
-    When a scan ran and with what. Stored as `raw/scan.json` when collecting is over.
+    That somebody began, or went on, to collect a run. Stored as `raw/sittings/N-began.json`.
     """
 
     started: Moment
+    caller_arn: str
+    tool_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SittingEnded:
+    """
+    That collecting was over for this time. Stored as `raw/sittings/N-ended.json`; missing after a crash.
+    """
+
     finished: Moment
     interrupted: bool
-    tool_version: str
 
 
 @dataclass(frozen=True, slots=True)

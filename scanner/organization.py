@@ -30,6 +30,11 @@ UNITS_FILE = "organizational-units.json"
 FEATURES_FILE = "organization-features.json"
 TAGS_FILE = "account-tags.json"
 
+ANSWERS = (CALLER_FILE, ORGANIZATION_FILE, ACCOUNTS_FILE, UNITS_FILE)
+"""
+The answers without which there is no account list.
+"""
+
 NOT_ACTIVE_STATES = frozenset({"PENDING_ACTIVATION", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"})
 """
 The states in which AWS lets nobody into an account (Organizations user guide, account states).

@@ -3,7 +3,8 @@ One scan, in the order of the job: discover, collect, store raw, judge, confirm,
 
 Follow one account: `scan` lists it, `_collect` has a collector read it and keep its raw answers,
 `derive_tables` turns the stored bytes into rows and verdicts, `seal` fixes them, and each renderer draws
-a document from the tables. An account that cannot be read walks the same way with its reason.
+a document from the tables. An account that cannot be read walks the same way with its reason. A scan that
+was stopped goes on where it was: `resume`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,31 +17,43 @@ from scanner import __version__
 from scanner.acceptances import AcceptanceFile
 from scanner.errors import SettingsError
 from scanner.evidence import Store, StoredRun
-from scanner.evidence.derived import seal_derived
+from scanner.evidence.derived import seal_derived, stage_derived
+from scanner.evidence.documents import (
+    Comparison,
+    clear_documents,
+    compare_documents,
+    list_documents,
+    write_documents,
+)
 from scanner.evidence.previous import Search, find_previous, name_inputs, take_previous
 from scanner.evidence.replay import ACCEPTANCES_FILE, NOTES_FILE, derive_tables
-from scanner.evidence.run import SETTINGS_JSON, is_catalog, name_catalogs
-from scanner.evidence.seal import DOCUMENTS, DocumentList, check_seal, list_documents, seal
-from scanner.evidence.store import hash_file, make_folder, make_run_folder, read_file
-from scanner.frameworks import Framework
-from scanner.interfaces import Clock, Collector, Directory, Executor, Progress
-from scanner.model import (
-    Account,
-    Caller,
-    Notes,
-    ScanRecord,
-    Terms,
+from scanner.evidence.resumption import (
+    clear_derived,
+    clear_partial,
+    is_sealed,
+    list_missing,
+    list_selected,
+    read_task,
+    take_over,
 )
+from scanner.evidence.run import SETTINGS_JSON, is_catalog, name_catalogs
+from scanner.evidence.seal import DOCUMENTS, check_seal, seal
+from scanner.evidence.sittings import name_answer, name_began, name_ended, read_sittings
+from scanner.evidence.store import hold, make_folder, name_place, stage_run
+from scanner.frameworks import Framework
+from scanner.interfaces import Clock, Collector, Directory, Executor, Progress, Signer
+from scanner.model import Account, Caller, Notes, SittingBegan, SittingEnded, Terms
 from scanner.organization import (
+    CALLER_FILE,
     ORGANIZATION_FILE,
     TAGS_FILE,
     check_selection,
-    leave_out,
     read_answers,
+    read_caller,
     read_organization_id,
     read_tags,
 )
-from scanner.records import decode, decode_object, encode
+from scanner.records import decode, decode_object, encode, write_moment
 from scanner.scopes import resolve_scopes
 from scanner.summary import Summary
 
@@ -51,9 +64,9 @@ Draws one kind of document from a finished run into a folder, and returns the fi
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Order:
     """
-    A scan, ready to run: what was asked for, and who does it.
+    What is asked of a scan: its terms, and what it is to be judged by.
 
     `inputs` holds the exact bytes of what the terms came from, by name under `inputs/`. `previous` is the run
     to compare with, None for the newest under the same output folder.
@@ -65,11 +78,35 @@ class Job:
     inputs: Mapping[str, bytes]
     output: Path
     previous: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """
+    What documents are drawn with: a renderer for each format.
+
+    `describe_tools` names the programs, libraries and fonts behind documents, with their versions. `compare` says how
+    a document differs from an earlier one, None where only its bytes do. `signer` signs their list.
+    """
+
+    renderers: Mapping[str, Renderer]
+    describe_tools: Callable[[Sequence[Path]], Mapping[str, str]]
+    compare: Callable[[Path, Path], str | None]
+    signer: Signer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """
+    Who does the job: an implementation for every seam. `signer` is None where nothing is to be signed.
+    """
+
     directory: Directory
     collector_for: Callable[[Caller], Collector]
     executor: Executor
     clock: Clock
-    renderers: Mapping[str, Renderer]
+    signer: Signer | None
+    press: Press
     progress: Progress
     tool_version: str
 
@@ -85,7 +122,7 @@ class Finished:
     documents: tuple[Path, ...]
 
 
-def scan(job: Job) -> Finished:
+def scan(order: Order, means: Means) -> Finished:
     """
     Do the whole job once.
 
@@ -93,77 +130,108 @@ def scan(job: Job) -> Finished:
     cannot be stored or does not add up, `RenderError` when a document cannot be made from evidence that
     is whole. An interrupted scan is finished with what it has: it is sealed, and says so.
     """
-    started = job.clock.now()
-    job.progress.stage("discover")
-    answers = job.directory.ask(with_tags=any(rule.tags for rule in job.terms.scopes))
+    terms, started = order.terms, means.clock.now()
+    means.progress.stage("discover")
+    answers = means.directory.ask(with_tags=any(rule.tags for rule in terms.scopes))
     described = decode_object(answers[ORGANIZATION_FILE], ORGANIZATION_FILE)
-    store = Store.create(job.output, read_organization_id(described), job.terms.period, started)
-    job.progress.opened(store.folder)
-    for name, content in answers.items():
-        store.keep(name, content)
-
-    organization = read_answers(answers)
-    check_selection(organization, job.terms.selection, job.terms.roles)
-    tags = read_tags(answers[TAGS_FILE]) if TAGS_FILE in answers else {}
-    resolve_scopes(job.terms.frameworks, job.terms.scopes, organization, tags)
-    _keep_inputs(store, job, started)
-
-    selected = [
-        account
-        for account in organization.accounts
-        if leave_out(account, job.terms.selection) is None
-    ]
-    job.progress.listed(len(organization.accounts), len(selected))
-    job.progress.stage("collect")
-    interrupted = _collect(job, store, job.collector_for(organization.caller), selected)
-    record = ScanRecord(started, job.clock.now(), interrupted, job.tool_version)
-    store.keep("scan.json", encode(record))
-
-    job.progress.stage("judge")
-    summary = derive_tables(store.folder)
-    store.write("summary.json", encode(summary))
-    job.progress.stage("seal")
-    seal(store, summary)
-
-    job.progress.stage("render")
-    documents = render(store.folder, job.renderers)
-    return Finished(store.folder, summary, documents)
+    place = name_place(order.output, read_organization_id(described), terms.period)
+    with stage_run(place, started) as store:
+        for name, content in answers.items():
+            store.keep(name, content)
+        organization = read_answers(answers)
+        check_selection(organization, terms.selection, terms.roles)
+        tags = read_tags(answers[TAGS_FILE]) if TAGS_FILE in answers else {}
+        resolve_scopes(terms.frameworks, terms.scopes, organization, tags)
+        _keep_inputs(store, order, place.parent, started)
+        _begin_sitting(store, means, 1, organization.caller, started)
+    with hold(store.folder, is_new=True):
+        means.progress.opened(store.folder)
+        accounts = list_selected(organization, terms)
+        means.progress.listed(len(organization.accounts), len(accounts))
+        _collect(store, means, 1, organization.caller, accounts)
+        return _conclude(store, means)
 
 
-def render(folder: Path, renderers: Mapping[str, Renderer]) -> tuple[Path, ...]:
+def resume(folder: Path, means: Means, *, retry_failed: bool = False) -> Finished:
     """
-    Draw a run's documents into its `reports/` folder and list them in `documents.json`.
+    Go on with a run that was stopped: collect what is missing or failed for a passing reason, and finish it.
+
+    With `retry_failed` every account that could not be read is tried again. A run that is not sealed is
+    finished in its own folder. A sealed one never changes: what it holds is taken over into a new run beside
+    it, which names it. Raises `SettingsError` when there is nothing to resume, the caller belongs to another
+    organization or somebody else is at work in the run, and `SealError` when it is not what was sealed.
     """
-    documents = _draw(StoredRun(folder), folder / "reports", renderers)
-    Store(folder).write(DOCUMENTS, encode(list_documents(folder, documents)))
+    started = means.clock.now()
+    with hold(folder):
+        clear_partial(folder)
+        if not is_sealed(folder):
+            means.progress.opened(folder)
+            clear_derived(folder)
+            return _go_on(Store(folder), means, started, retry_failed=retry_failed)
+        check_seal(folder, with_raw=True)
+        is_drawn = (folder / DOCUMENTS).exists()
+        documents = () if is_drawn else render(folder, means.press)
+        if not list_missing(read_task(folder), retry_failed=retry_failed):
+            if is_drawn:
+                raise SettingsError(
+                    f"{folder}: is finished, and no account in it is to be read again"
+                )
+            return Finished(folder, StoredRun(folder).summary, documents)
+        _ask_caller(folder, means)
+        with stage_run(folder.parent, started) as store:
+            take_over(folder, store)
+    with hold(store.folder, is_new=True):
+        means.progress.opened(store.folder)
+        return _go_on(store, means, started, retry_failed=retry_failed)
+
+
+def render(folder: Path, press: Press) -> tuple[Path, ...]:
+    """
+    Draw a sealed run's documents into its `reports/` folder and list them in `documents.json`.
+
+    What an earlier attempt drew and never listed is drawn anew.
+    """
+    clear_documents(folder)
+    documents = _draw(StoredRun(folder), folder / "reports", press)
+    listed = list_documents(folder, documents, press.describe_tools(documents))
+    write_documents(folder, listed, press.signer)
     return documents
 
 
-def render_again(folder: Path, renderers: Mapping[str, Renderer], clock: Clock) -> "Redrawn":
+def render_again(folder: Path, press: Press, clock: Clock) -> "Redrawn":
     """
-    Draw documents from a finished run once more. Nothing that is there already is changed.
+    Draw documents from a finished run once more. Nothing that is listed already is changed.
 
-    Into `reports/` when the run has none; else into `derived/<time>/`, and the result says whether they
-    equal those of `documents.json`. Raises `EvidenceError` when the evidence is not what was sealed.
+    Into `reports/` when the run lists no documents; else into `derived/<time>/`, with a manifest of its own
+    that names the run, and compared with those that the run lists. Raises `EvidenceError` when the evidence is
+    not what was sealed.
     """
     check_seal(folder)
-    listed = folder / DOCUMENTS
-    if not listed.exists() and not (folder / "reports").exists():
-        return Redrawn(render(folder, renderers), None)
-    target = make_run_folder(folder / "derived", clock.now())
-    documents = _draw(StoredRun(folder), target, renderers)
-    if not listed.exists():
-        return Redrawn(documents, None)
-    before = decode(DocumentList, read_file(listed), str(listed))
-    hashes = {Path(entry.path).name: entry.sha256 for entry in before.documents}
-    return Redrawn(documents, all(hashes.get(p.name) == hash_file(p) for p in documents))
+    if not (folder / DOCUMENTS).exists():
+        if StoredRun(folder).signed_by and press.signer is None:
+            raise SettingsError(
+                f"{folder}: is signed, and so must the list of its documents be; draw them with "
+                "`orgproof scan --resume` and the key"
+            )
+        with hold(folder):
+            clear_partial(folder)
+            return Redrawn(render(folder, press), None)
+    now = clock.now()
+    with stage_derived(folder, now) as store:
+        drawn = _draw(StoredRun(folder), store.folder, press)
+        made_with = press.describe_tools(drawn)
+        facts = {"kind": "documents", "drawn": write_moment(now), "made_with": dict(made_with)}
+        seal_derived(store.folder, folder, facts)
+        comparison = compare_documents(folder, drawn, made_with, press.compare)
+        names = [path.name for path in drawn]
+    return Redrawn(tuple(store.folder / name for name in names), comparison)
 
 
 def judge_again(
     folder: Path,
     frameworks: tuple[Framework, ...] | None,
     acceptances: AcceptanceFile | None,
-    renderers: Mapping[str, Renderer],
+    press: Press,
     clock: Clock,
 ) -> Finished:
     """
@@ -180,7 +248,6 @@ def judge_again(
     check_seal(folder, with_raw=True)
     now = clock.now()
     run = StoredRun(folder)
-    store = Store(make_run_folder(folder / "derived", now))
     inputs = run.read_inputs()
     if frameworks is not None:
         inputs = {name: content for name, content in inputs.items() if not is_catalog(name)}
@@ -192,53 +259,55 @@ def judge_again(
         inputs[ACCEPTANCES_FILE] = acceptances.source
     notes = decode(Notes, inputs[NOTES_FILE], f"inputs/{NOTES_FILE}")
     inputs[NOTES_FILE] = encode(replace(notes, judged=now))
-    for name, content in inputs.items():
-        store.write(f"inputs/{name}", content)
-    summary = derive_tables(
-        store.folder,
-        raw=folder / "raw",
-        parent=run.manifest_sha256,
-        run_id=run.summary.run_id,
-    )
-    store.write("summary.json", encode(summary))
     facts = {
         "kind": "judgement",
-        "judged": now.isoformat().replace("+00:00", "Z"),
+        "judged": write_moment(now),
         "tool": {"name": "orgproof", "version": __version__},
     }
-    seal_derived(store.folder, folder, facts)
-    return Finished(store.folder, summary, render(store.folder, renderers))
+    with stage_derived(folder, now) as store:
+        for name, content in inputs.items():
+            store.write(f"inputs/{name}", content)
+        summary = derive_tables(
+            store.folder,
+            raw=folder / "raw",
+            parent=run.manifest_sha256,
+            run_id=run.summary.run_id,
+        )
+        store.write("summary.json", encode(summary))
+        seal_derived(store.folder, folder, facts)
+        documents = [path.name for path in render(store.folder, press)]
+    reports = store.folder / "reports"
+    return Finished(store.folder, summary, tuple(reports / name for name in documents))
 
 
 @dataclass(frozen=True, slots=True)
 class Redrawn:
     """
-    Documents drawn once more. `is_same` is None when there was nothing to compare them with.
+    Documents drawn once more, and how they compare; None when there was nothing to compare them with.
     """
 
     documents: tuple[Path, ...]
-    is_same: bool | None
+    comparison: Comparison | None
 
 
-def _draw(run: StoredRun, folder: Path, renderers: Mapping[str, Renderer]) -> tuple[Path, ...]:
+def _draw(run: StoredRun, folder: Path, press: Press) -> tuple[Path, ...]:
     make_folder(folder)
-    return tuple(path for draw in renderers.values() for path in draw(run, folder))
+    return tuple(path for draw in press.renderers.values() for path in draw(run, folder))
 
 
-def _keep_inputs(store: Store, job: Job, started: datetime) -> None:
+def _keep_inputs(store: Store, order: Order, organization: Path, started: datetime) -> None:
     """
-    Keep the exact bytes of everything the run will be judged by.
+    Keep the exact bytes of everything the run will be judged by. `organization` is the folder of all its runs.
     """
-    organization = store.folder.parents[1]
-    search = Search(job.previous, ()) if job.previous else find_previous(organization, started)
+    search = Search(order.previous, ()) if order.previous else find_previous(organization, started)
     inputs = {
-        SETTINGS_JSON: encode(job.terms),
+        SETTINGS_JSON: encode(order.terms),
         NOTES_FILE: encode(Notes(started, search.warnings)),
-        **name_catalogs(job.frameworks),
-        **job.inputs,
+        **name_catalogs(order.frameworks),
+        **order.inputs,
     }
-    if job.acceptances:
-        inputs[ACCEPTANCES_FILE] = job.acceptances.source
+    if order.acceptances:
+        inputs[ACCEPTANCES_FILE] = order.acceptances.source
     if search.folder:
         inputs |= name_inputs(_take_previous(search.folder, organization.name, started))
     for name, content in inputs.items():
@@ -260,18 +329,77 @@ def _take_previous(folder: Path, organization: str, started: datetime) -> Mappin
     return taken
 
 
-def _collect(job: Job, store: Store, collector: Collector, selected: Sequence[Account]) -> bool:
+def _begin_sitting(
+    store: Store, means: Means, number: int, caller: Caller, started: datetime
+) -> None:
+    began = SittingBegan(started, caller.arn, means.tool_version)
+    store.keep(name_began(number), encode(began))
+
+
+def _collect(
+    store: Store, means: Means, number: int, caller: Caller, accounts: Sequence[Account]
+) -> None:
     """
-    Read the selected accounts; return whether the scan was interrupted before all had their outcome.
+    Read accounts, and say when this sitting ended and whether it was interrupted before all had their outcome.
     """
-    steps = (collector.collect(account, store.keep_for(account.id)) for account in selected)
-    outcomes = job.executor.run(steps)
+    means.progress.stage("collect")
+    collector = means.collector_for(caller)
+    steps = (collector.collect(account, store.keep_for(account.id)) for account in accounts)
+    interrupted = False
     try:
-        with closing(outcomes):
+        with closing(means.executor.run(steps)) as outcomes:
             for outcome in outcomes:
-                job.progress.collected(outcome)
+                means.progress.collected(outcome)
     except KeyboardInterrupt:
         # Accounts in flight finish their step and may have stored their outcome; the others have none,
         # and are found to be interrupted when the folder is read.
-        return True
-    return False
+        interrupted = True
+    store.keep(name_ended(number), encode(SittingEnded(means.clock.now(), interrupted)))
+
+
+def _go_on(store: Store, means: Means, started: datetime, *, retry_failed: bool) -> Finished:
+    """
+    Collect what a run that is not sealed lacks, in another sitting, and finish it.
+    """
+    task = read_task(store.folder)
+    missing = list_missing(task, retry_failed=retry_failed)
+    sittings = read_sittings(store.raw)
+    if missing or sittings[-1].interrupted:
+        means.progress.stage("discover")
+        answers, caller = _ask_caller(store.folder, means)
+        number = len(sittings) + 1
+        # First, for a sitting that has begun takes its number, whatever becomes of it.
+        _begin_sitting(store, means, number, caller, started)
+        for name, content in answers.items():
+            store.keep(name_answer(number, name), content)
+        means.progress.listed(len(task.organization.accounts), len(missing))
+        _collect(store, means, number, caller, missing)
+    return _conclude(store, means)
+
+
+def _ask_caller(folder: Path, means: Means) -> tuple[Mapping[str, bytes], Caller]:
+    """
+    Ask who calls, and refuse a caller of another organization than the run's.
+    """
+    answers = means.directory.identify()
+    ours = read_task(folder).organization.id
+    theirs = read_organization_id(decode_object(answers[ORGANIZATION_FILE], ORGANIZATION_FILE))
+    if theirs != ours:
+        raise SettingsError(
+            f"{folder}: is a run of organization {ours}, and the credentials belong to {theirs}; sign in to "
+            f"{ours}"
+        )
+    return answers, read_caller(decode_object(answers[CALLER_FILE], CALLER_FILE))
+
+
+def _conclude(store: Store, means: Means) -> Finished:
+    """
+    Judge, seal and render what was collected.
+    """
+    means.progress.stage("judge")
+    summary = derive_tables(store.folder)
+    store.write("summary.json", encode(summary))
+    means.progress.stage("seal")
+    seal(store, summary, means.signer)
+    means.progress.stage("render")
+    return Finished(store.folder, summary, render(store.folder, means.press))

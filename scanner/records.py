@@ -6,8 +6,10 @@ an `EvidenceError` that names the file and the field.
 """
 
 import json
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import rfc8785
 from pydantic import TypeAdapter, ValidationError
 
 from scanner.errors import EvidenceError
@@ -23,12 +25,35 @@ def encode(value: object) -> bytes:
 
     Times become ISO 8601 with `Z`. NaN and infinity are refused with `ValueError`.
     """
-    plain = _adapt(type(value)).dump_python(value, mode="json") if _is_model(value) else value
+    plain = to_plain(value)
     try:
         return _dump(plain, ascii_only=False)
     except UnicodeEncodeError:
         # A lone surrogate can come from AWS's JSON; escaped, it is valid UTF-8 and nothing is lost.
         return _dump(plain, ascii_only=True)
+
+
+def to_plain(value: object) -> Any:  # noqa: ANN401 - any JSON value
+    """
+    Return a value of the model as plain JSON values; what is no value of the model stays as it is.
+    """
+    return _adapt(type(value)).dump_python(value, mode="json") if _is_model(value) else value
+
+
+def encode_canonical(value: object) -> bytes:
+    """
+    Encode a value of the model, or a JSON value, in the canonical form of RFC 8785: the same bytes everywhere.
+
+    Raises `ValueError` for what has no such form, such as a whole number beyond 2**53.
+    """
+    return rfc8785.dumps(to_plain(value))
+
+
+def write_moment(moment: datetime) -> str:
+    """
+    Write an aware moment as files do: ISO 8601 in UTC, with `Z`.
+    """
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def decode(kind: type[T], content: bytes, name: str) -> T:

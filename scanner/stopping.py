@@ -1,17 +1,44 @@
 """
-What a signal does to a command: the first stops it in good order, the second at once.
+What ends a command before its time: a signal, of which the second stops it at once, or an error.
 """
 
 import os
+import shlex
+import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scanner.errors import (
+    AcceptanceError,
+    CatalogError,
+    DeliveryError,
+    DiscoveryError,
+    OrgproofError,
+    SealError,
+    SettingsError,
+)
 from scanner.interfaces import Progress
 from scanner.model import Outcome
 
+NOTHING_JUDGED = 2
+DOES_NOT_VERIFY = 4
 STOPPED = 5
 """
 The exit status of a command that was stopped.
+"""
+
+
+_STATUSES: Mapping[type[OrgproofError], int] = {
+    SettingsError: NOTHING_JUDGED,
+    CatalogError: NOTHING_JUDGED,
+    AcceptanceError: NOTHING_JUDGED,
+    DiscoveryError: NOTHING_JUDGED,
+    SealError: DOES_NOT_VERIFY,
+    DeliveryError: STOPPED,
+}
+"""
+The errors that mean the same whatever the command.
 """
 
 
@@ -30,6 +57,53 @@ class Stop:
 
 
 STOP = Stop()
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """
+    How a command ends that did not come to its own end: what to say, and the exit status.
+    """
+
+    lines: Sequence[str]
+    status: int
+
+
+def explain_end(exc: BaseException, evidence_status: int) -> End:
+    """
+    Say what went wrong and what to do. `evidence_status` is what evidence that cannot be used amounts to.
+
+    A scan that kept something says where, and how to go on with it.
+    """
+    for kind, status in _STATUSES.items():
+        if isinstance(exc, kind):
+            return End(str(exc).splitlines(), status)
+    match exc:
+        case OrgproofError():
+            return End([*str(exc).splitlines(), *_say_what_is_kept()], evidence_status)
+        case KeyboardInterrupt():
+            return End(["stopped", *_say_what_is_kept()], STOPPED)
+        case OSError():
+            what = f"{exc.filename or 'system'}: {exc.strerror or exc}"
+            return End([what, *_say_what_is_kept()], STOPPED)
+        case _:
+            # The message of an unforeseen error may quote an answer that holds a key; where it happened may not.
+            frames = "".join(traceback.format_tb(exc.__traceback__)).splitlines()
+            what = f"an error nobody foresaw ({type(exc).__name__}); please report the lines above"
+            return End([*frames, what, *_say_what_is_kept()], STOPPED)
+
+
+def say_how_to_resume(folder: Path) -> str:
+    """
+    Return the command that goes on with a run.
+    """
+    return f"to go on: orgproof scan --resume {shlex.quote(str(folder))}"
+
+
+def _say_what_is_kept() -> list[str]:
+    if STOP.folder is None:
+        return []
+    return [f"what was collected is kept in {STOP.folder}", say_how_to_resume(STOP.folder)]
 
 
 class Watched:

@@ -129,6 +129,21 @@ class PreviousRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Sitting:
+    """
+    One stretch of time in which a run was collected. A run that was stopped and resumed has several.
+
+    `finished` is None where it ended without notice: a crash, or a power cut.
+    """
+
+    started: Moment
+    finished: Moment | None
+    interrupted: bool
+    caller_arn: str
+    tool_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrendPoint:
     """
     One run's figures as later runs show them.
@@ -157,7 +172,9 @@ class Summary:
     endpoint was overridden on purpose. `simulated` is true for the embedded organization. `accepted` counts
     findings that an acceptance in force covers, `stale` accounts whose report was too old. `changes` counts
     the rows of the history table that changed since the previous run, by state; `trend` holds up to eight
-    periods, this one last. `judged` is the day acceptances were held to. `parent` is the seal of the run whose evidence was judged again, else None.
+    periods, this one last. `judged` is the day acceptances were held to. `parent` is the seal of the run whose evidence was judged again,
+    else None. `sittings` holds one entry for each time that the run was collected at, and `continues` the
+    sealed run whose evidence this one took over to complete it.
     """
 
     run_id: str
@@ -196,7 +213,9 @@ class Summary:
     warnings: tuple[str, ...] = ()
     judged: Moment | None = None
     parent: str | None = None
-    schema: int = field(default=2)
+    sittings: tuple[Sitting, ...] = ()
+    continues: PreviousRun | None = None
+    schema: int = field(default=3)
 
     @property
     def is_complete(self) -> bool:

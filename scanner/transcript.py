@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scanner.checks import BoundCheck, Subject
+from scanner.evidence.documents import Comparison
+from scanner.evidence.verify import Result, Step, conclude
 from scanner.frameworks import Control, Framework
 from scanner.model import Confirmation
 from scanner.summary import CheckTotals, Summary
@@ -34,6 +36,47 @@ def describe_run(summary: Summary, documents: Sequence[Path]) -> Iterator[str]:
     yield from _describe_state(summary)
     for path in documents:
         yield f"document: {path}"
+
+
+def describe_comparison(comparison: Comparison, listed: Path) -> Iterator[str]:
+    """
+    Yield whether documents drawn again are those that a run lists, and what differs.
+    """
+    word = "the same, byte for byte, as" if comparison.is_same else "NOT the same bytes as"
+    yield f"the documents are {word} those listed in {listed}"
+    for difference in comparison.differences:
+        yield f"  {difference}"
+    for tool in comparison.tools:
+        yield f"  made with {tool}"
+
+
+def describe_step(step: Step) -> Iterator[str]:
+    """
+    Yield a step of a verification with its result, and a line for each fault.
+    """
+    word = "FAILED" if step.result is Result.FAILED else str(step.result)
+    said = f": {step.said}" if step.said and step.result is not Result.FAILED else ""
+    yield f"{step.number:>2}. {word:<8} {step.title}{said}"
+    for fault in step.faults:
+        yield f"             {fault}"
+
+
+def describe_verification(steps: Sequence[Step]) -> Iterator[str]:
+    """
+    Yield what a verification did not show, and in the last line what it came to.
+    """
+    limits = [limit for step in steps for limit in step.limits]
+    if limits:
+        yield "Not shown:"
+        yield from (f"  {limit}" for limit in limits)
+    failed = [str(step.number) for step in steps if step.result is Result.FAILED]
+    if conclude(steps):
+        skipped = [step.title for step in steps if step.result is Result.SKIPPED]
+        beside = f" (skipped: {', '.join(skipped)})" if skipped else ""
+        yield f"this evidence verifies{beside}"
+    else:
+        number = "step" if len(failed) == 1 else "steps"
+        yield f"this evidence does NOT verify: see {number} {', '.join(failed)}"
 
 
 def _describe_check(total: CheckTotals) -> Iterator[str]:

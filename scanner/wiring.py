@@ -6,12 +6,16 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from scanner import __version__
 from scanner.acceptances import AcceptanceFile, load_acceptances_file
 from scanner.aws import AwsCollector, AwsDirectory, RolePlan, connect
+from scanner.aws.bucket import Bucket, LockMode
+from scanner.aws.s3 import connect_bucket
+from scanner.delivery import Destination, FolderDestination
 from scanner.errors import CatalogError, SettingsError
 from scanner.evidence.store import make_folder
 from scanner.executor import ThreadExecutor
@@ -21,11 +25,14 @@ from scanner.frameworks import (
     load_framework,
     load_framework_file,
 )
-from scanner.interfaces import Clock, Collector, Progress
+from scanner.interfaces import Clock, Collector, PdfSigner, Progress, Signer
 from scanner.model import Caller, Terms, show
-from scanner.pipeline import Job, Renderer
-from scanner.reports import FORMATS
-from scanner.settings import Settings, name_quarter
+from scanner.pipeline import Means, Order, Press, Renderer
+from scanner.reports import FORMATS, draw_pdf
+from scanner.reports.equality import compare_documents
+from scanner.reports.toolchain import describe_fonts, describe_tools
+from scanner.settings import FolderTable, S3Table, Settings, name_quarter
+from scanner.signing import choose_pdf_signer, choose_signer
 
 
 class SystemClock:
@@ -95,39 +102,55 @@ def _check_scopes(settings: Settings, frameworks: Sequence[Framework]) -> None:
         )
 
 
-def prepare_scan(  # noqa: PLR0913 - what the command line decides
+def prepare_order(
     settings: Settings,
     inputs: Mapping[str, bytes],
-    progress: Progress,
     *,
     output: Path | None = None,
     previous: Path | None = None,
     simulated: bool = False,
-    clock: Clock | None = None,
-) -> Job:
+) -> Order:
     """
-    Choose an implementation for every seam and return the scan, ready to run.
+    Read what a scan is to be judged by, and see that runs can be kept.
 
-    Everything that can be wrong with settings, catalogs and credentials is found here, before the first
-    call: `SettingsError` or `CatalogError`.
+    Everything that can be wrong with settings and catalogs is found here, before the first call:
+    `SettingsError`, `CatalogError` or `AcceptanceError`.
     """
-    clock = clock or SystemClock()
-    renderers = choose_renderers(settings.scan.formats)
+    choose_renderers(settings.scan.formats)
     frameworks = choose_frameworks(settings.scan.frameworks, settings.scan.framework_files)
     _check_scopes(settings, frameworks)
     acceptances = choose_acceptances(settings.scan.acceptances)
-    terms = _agree(settings, frameworks, clock, simulated=simulated)
     folder = output or Path(settings.scan.output)
     _check_output(folder)
+    return Order(
+        terms=_agree(settings, frameworks, SystemClock(), simulated=simulated),
+        frameworks=frameworks,
+        acceptances=acceptances,
+        inputs=inputs,
+        output=folder,
+        previous=previous,
+    )
+
+
+def prepare_means(settings: Settings, terms: Terms, progress: Progress) -> Means:
+    """
+    Choose an implementation for every seam, or raise `SettingsError` before the first call.
+
+    The terms say what the run is to do, so that a resumed run is collected just as it began. The settings say
+    only how this machine reaches AWS and signs.
+    """
+    clock = SystemClock()
     clients = connect(
         profile=settings.aws.profile,
         region=settings.aws.region,
-        endpoint=settings.aws.endpoint_url,
+        endpoint=terms.endpoint,
         workers=settings.scan.workers,
     )
+    if terms.uses_external_id and settings.aws.external_id is None:
+        raise SettingsError("the run uses an external id, which is not kept; give --external-id")
     roles = RolePlan(
-        name=settings.aws.role_name,
-        others=settings.aws.roles,
+        name=terms.role_name,
+        others=terms.roles,
         external_id=settings.aws.external_id,
         session_name=f"orgproof-{clock.now():%Y%m%dT%H%M%SZ}",
     )
@@ -142,21 +165,75 @@ def prepare_scan(  # noqa: PLR0913 - what the command line decides
             confirm=terms.confirm,
         )
 
-    return Job(
-        terms=terms,
-        frameworks=frameworks,
-        acceptances=acceptances,
-        inputs=inputs,
-        output=folder,
-        previous=previous,
+    signer = choose_signer(settings, os.environ)
+    return Means(
         directory=AwsDirectory(clients, clock),
         collector_for=collector_for,
         executor=ThreadExecutor(settings.scan.workers, clock),
         clock=clock,
-        renderers=renderers,
+        signer=signer,
+        press=choose_press(
+            list(terms.formats), signer, choose_pdf_signer(settings, os.environ, clock)
+        ),
         progress=progress,
         tool_version=__version__,
     )
+
+
+def choose_press(
+    formats: list[str], signer: Signer | None = None, sign_pdf: PdfSigner | None = None
+) -> Press:
+    """
+    Return what draws the documents of these formats, and signs their list and the PDF where it is told to.
+    """
+    renderers = choose_renderers(formats)
+    if sign_pdf is not None and "pdf" in renderers:
+        renderers["pdf"] = partial(draw_pdf, sign=sign_pdf)
+    return Press(
+        renderers=renderers,
+        describe_tools=lambda documents: describe_tools() | describe_fonts(documents),
+        compare=compare_documents,
+        signer=signer,
+    )
+
+
+_LOCK_MODES: Mapping[str, LockMode] = {"governance": "GOVERNANCE", "compliance": "COMPLIANCE"}
+
+
+def choose_destinations(settings: Settings) -> tuple[Destination, ...]:
+    """
+    Return where `[[deliver]]` sends finished runs, none where nothing is said.
+
+    Nothing is sent yet and nobody is called. Raises `SettingsError` for a folder that is not there, a profile
+    or credentials that are not, and an endpoint that is refused.
+    """
+    return tuple(_choose_destination(table) for table in settings.deliver)
+
+
+def _choose_destination(table: FolderTable | S3Table) -> Destination:
+    match table:
+        case FolderTable():
+            return FolderDestination(Path(table.path), table.contents)
+        case S3Table():
+            bucket = Bucket(
+                name=table.bucket,
+                prefix=table.prefix,
+                kms_key=table.kms_key,
+                lock_mode=_LOCK_MODES[table.lock_mode] if table.lock_mode else None,
+                retain=timedelta(days=table.retain_days) if table.retain_days else None,
+                expected_owner=table.expected_owner,
+                endpoint=table.endpoint_url,
+            )
+            try:
+                return connect_bucket(
+                    bucket,
+                    profile=table.profile,
+                    region=table.region,
+                    contents=table.contents,
+                    clock=SystemClock(),
+                )
+            except SettingsError as exc:
+                raise SettingsError(f"deliver: bucket {table.bucket}: {exc}") from exc
 
 
 def _check_output(folder: Path) -> None:

@@ -17,6 +17,7 @@ from scanner.evidence import Store, StoredRun
 from scanner.evidence.previous import name_inputs, take_previous
 from scanner.evidence.replay import derive_tables
 from scanner.evidence.seal import seal
+from scanner.evidence.sittings import name_began, name_ended
 from scanner.evidence.tables import read_batches, read_table
 from scanner.frameworks import Framework, read_framework
 from scanner.model import (
@@ -24,8 +25,9 @@ from scanner.model import (
     Attempt,
     Notes,
     ReasonCode,
-    ScanRecord,
     Selection,
+    SittingBegan,
+    SittingEnded,
     Terms,
     Verdict,
 )
@@ -190,9 +192,7 @@ class Folder:
             organization_name="",
             prepared_by="",
         )
-        self.scan = ScanRecord(
-            started, started + timedelta(hours=1), interrupted=False, tool_version="0.1.0"
-        )
+        self.ended = SittingEnded(started + timedelta(hours=1), interrupted=False)
         self.warnings: tuple[str, ...] = ()
         self.reports: dict[AccountId, list[Row]] = {
             MANAGEMENT: [root_row(MANAGEMENT, **SAFE)],
@@ -271,7 +271,9 @@ class Folder:
         """
         for name, content in self.answers().items():
             self.put(f"raw/{name}", content)
-        self.put("raw/scan.json", encode(self.scan))
+        began = SittingBegan(self.started, "arn:aws:iam::000000000017:user/auditor", "0.1.0")
+        self.put(f"raw/{name_began(1)}", encode(began))
+        self.put(f"raw/{name_ended(1)}", encode(self.ended))
         self.put("inputs/settings.json", encode(self.terms))
         self.put("inputs/notes.json", encode(Notes(self.started, self.warnings)))
         for name, catalog in self.catalogs.items():

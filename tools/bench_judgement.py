@@ -105,11 +105,13 @@ def write_run(run: Path, accounts: int, users: int) -> None:
     """
     Write the raw answers and the inputs of a run, as a scan would leave them before judging.
     """
+    from scanner.evidence.sittings import name_began, name_ended
     from scanner.frameworks import find_frameworks, load_framework
     from scanner.model import (
         Notes,
-        ScanRecord,
         Selection,
+        SittingBegan,
+        SittingEnded,
         Terms,
     )
     from scanner.records import encode
@@ -138,7 +140,10 @@ def write_run(run: Path, accounts: int, users: int) -> None:
     files = {
         "inputs/settings.json": encode(terms),
         "inputs/notes.json": encode(Notes(STARTED, ())),
-        "raw/scan.json": encode(ScanRecord(STARTED, STARTED, interrupted=False, tool_version="0")),
+        f"raw/{name_began(1)}": encode(
+            SittingBegan(STARTED, f"arn:aws:iam::{MANAGEMENT}:user/auditor", "0")
+        ),
+        f"raw/{name_ended(1)}": encode(SittingEnded(STARTED, interrupted=False)),
         "raw/caller.json": encode(
             {"Account": MANAGEMENT, "Arn": f"arn:aws:iam::{MANAGEMENT}:user/auditor"}
         ),

@@ -53,26 +53,38 @@ class AwsDirectory:
         """
         Ask who calls, which organization this is, and for every account. See `Directory.ask`.
         """
+        answers = dict(self.identify())
         organizations = self._clients.organizations
         try:
-            caller = self._call("sts:GetCallerIdentity", self._clients.sts.get_caller_identity)
-            organization = self._call(
-                "organizations:DescribeOrganization", organizations.describe_organization
-            )
             pages = self._call_pages(
                 "organizations:ListAccounts", organizations.list_accounts, "Accounts"
             )
             tags = self._ask_tags(pages) if with_tags else None
         except CallError as exc:
             raise DiscoveryError(_explain(exc.fault)) from exc
-        answers = {
-            CALLER_FILE: encode(to_plain(caller)),
-            ORGANIZATION_FILE: encode(to_plain(organization)),
+        answers |= {
             ACCOUNTS_FILE: encode({"pages": to_plain(pages)}),
             UNITS_FILE: encode(self._ask_units(pages)),
             FEATURES_FILE: encode(self._ask_features()),
         }
         return answers if tags is None else {**answers, TAGS_FILE: encode({"tags": tags})}
+
+    def identify(self) -> Mapping[str, bytes]:
+        """
+        Ask who calls, and which organization this is. See `Directory.identify`.
+        """
+        try:
+            caller = self._call("sts:GetCallerIdentity", self._clients.sts.get_caller_identity)
+            organization = self._call(
+                "organizations:DescribeOrganization",
+                self._clients.organizations.describe_organization,
+            )
+        except CallError as exc:
+            raise DiscoveryError(_explain(exc.fault)) from exc
+        return {
+            CALLER_FILE: encode(to_plain(caller)),
+            ORGANIZATION_FILE: encode(to_plain(organization)),
+        }
 
     def _ask_tags(self, pages: list[Answer]) -> dict[str, Any]:
         """

@@ -7,7 +7,6 @@ counts as not collected.
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any
 from scanner.confirmation import LiveState, read_live
 from scanner.credentials import AccountFacts, ReportRows, parse_report
 from scanner.errors import EvidenceError, ReportError
-from scanner.evidence.store import read_file
+from scanner.evidence.store import list_names, read_file
 from scanner.model import (
     ROOT_USER,
     Account,
@@ -122,20 +121,11 @@ def read_attempt(raw: Path) -> Attempt | None:
     """
     Return the last attempt at an account from its raw folder, or None when none was finished.
     """
-    numbers = [int(found[1]) for name in _list_names(raw) if (found := _OUTCOME.fullmatch(name))]
+    numbers = [int(found[1]) for name in list_names(raw) if (found := _OUTCOME.fullmatch(name))]
     if not numbers:
         return None
     name = f"outcome-{max(numbers)}.json"
     return decode(Attempt, read_file(raw / name), f"raw/{raw.name}/{name}")
-
-
-def _list_names(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)  # noqa: PTH208 - a tenth of the cost of paths, for every account
-    except FileNotFoundError:
-        return []
-    except OSError as exc:
-        raise EvidenceError(f"{folder}: cannot be read: {exc.strerror}") from exc
 
 
 def read_transport(account: Account, attempt: Attempt | None) -> Outcome:
@@ -290,7 +280,7 @@ def _read_live_states(raw: Path, report: ReportRows, terms: Terms) -> Mapping[st
     """
     states: dict[str, LiveState] = {}
     folder = raw / "live"
-    files = sorted(folder / name for name in _list_names(folder) if name.endswith(".json"))
+    files = sorted(folder / name for name in list_names(folder) if name.endswith(".json"))
     arns = {row[1] for row in report.rows} if files else set()
     for path in files:
         record = decode_object(read_file(path), str(path))

@@ -25,7 +25,10 @@ FOLDER = "previous"
 The folder under `inputs/`.
 """
 
-_TAKEN = ("summary.json", "tables/accounts.parquet", "tables/history.parquet")
+TAKEN = ("summary.json", "tables/accounts.parquet", "tables/history.parquet")
+"""
+The files, beside the manifest, that a run takes from the one before it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def take_previous(folder: Path) -> dict[str, bytes]:
         raise EvidenceError(f"{folder}: {MANIFEST} is not the one that {CHECKSUMS} lists")
     sealed = list_sealed(folder)
     taken = {MANIFEST: manifest}
-    for name in _TAKEN:
+    for name in TAKEN:
         content = read_file(folder / name)
         if sealed.get(name) != hash_bytes(content):
             raise EvidenceError(f"{folder / name}: is not the file that was sealed")

@@ -20,6 +20,7 @@ from scanner.credentials import build_table
 from scanner.errors import EvidenceError
 from scanner.evidence.accounts import Reading, read_account
 from scanner.evidence.previous import read_previous
+from scanner.evidence.sittings import read_sittings
 from scanner.evidence.store import hash_bytes, read_file
 from scanner.evidence.tables import (
     ACCOUNTS,
@@ -51,7 +52,6 @@ from scanner.model import (
     NotCollected,
     Notes,
     Organization,
-    ScanRecord,
     Terms,
 )
 from scanner.organization import (
@@ -71,7 +71,9 @@ from scanner.scopes import Scope, Tags, resolve_scopes
 from scanner.summary import (
     AccountTotals,
     CheckTotals,
+    PreviousRun,
     ScopeTotals,
+    Sitting,
     Summary,
     TrendPoint,
     Window,
@@ -85,6 +87,7 @@ How many rows are typed and judged at a time: memory follows the batch, not the 
 SETTINGS_FILE = "settings.toml"
 ACCEPTANCES_FILE = "acceptances.yaml"
 NOTES_FILE = "notes.json"
+CONTINUES_FILE = "continues.json"
 
 
 @dataclass(slots=True)
@@ -139,7 +142,8 @@ class _Inputs:
 
     run_id: str
     terms: Terms
-    scan: ScanRecord
+    sittings: tuple[Sitting, ...]
+    continues: PreviousRun | None
     notes: Notes
     organization: Organization
     frameworks: tuple[Framework, ...]
@@ -149,6 +153,24 @@ class _Inputs:
     managed_centrally: bool | None
     previous: Previous | None
     earlier: Summary | None
+
+    @property
+    def started(self) -> datetime:
+        """
+        When the first sitting began.
+        """
+        return self.sittings[0].started
+
+    @property
+    def finished(self) -> datetime:
+        """
+        When the last sitting ended.
+        """
+        if self.sittings[-1].finished is None:
+            raise EvidenceError(
+                "the last sitting was cut short; go on with `orgproof scan --resume` before judging"
+            )
+        return self.sittings[-1].finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,18 +201,19 @@ def derive_tables(
     raw: Path | None = None,
     parent: str | None = None,
     run_id: str | None = None,
+    tables: Path | None = None,
 ) -> Summary:
     """
     Derive the tables of a run from raw answers and inputs, write them, and return the totals.
 
     `folder` holds `inputs/` and gets `tables/`; `raw` is the folder of the raw answers, by default its own.
     `parent` is the seal of the run whose answers are judged again, and `run_id` its id, by default the name
-    of the folder. Raises `EvidenceError` when a file is missing, damaged or there already, and when the totals do not tie out;
+    of the folder. `tables` is where the tables go, by default below `folder`. Raises `EvidenceError` when a file is missing, damaged or there already, and when the totals do not tie out;
     then the run must not be sealed.
     """
     inputs = _read_inputs(folder, raw or folder / "raw", run_id or folder.name)
     judges = _appoint(inputs)
-    tables = folder / "tables"
+    tables = tables or folder / "tables"
     names = [bound.name for bound in judges.checks]
     about = [bound.name for bound in judges.checks if bound.check.subject is Subject.ACCOUNT]
     with ExitStack() as stack:
@@ -259,12 +282,15 @@ def _read_inputs(folder: Path, raw: Path, run_id: str) -> _Inputs:
     answers = (CALLER_FILE, ORGANIZATION_FILE, ACCOUNTS_FILE, UNITS_FILE)
     settings, tags, features = inputs / SETTINGS_FILE, raw / TAGS_FILE, raw / FEATURES_FILE
     notes = inputs / NOTES_FILE
-    scan = decode(ScanRecord, read_file(raw / "scan.json"), "raw/scan.json")
+    continues = inputs / CONTINUES_FILE
     before = read_previous(inputs)
     return _Inputs(
         run_id=run_id,
         terms=terms,
-        scan=scan,
+        sittings=read_sittings(raw),
+        continues=decode(PreviousRun, read_file(continues), f"inputs/{CONTINUES_FILE}")
+        if continues.exists()
+        else None,
         notes=decode(Notes, read_file(notes), f"inputs/{NOTES_FILE}"),
         organization=read_answers({name: read_file(raw / name) for name in answers}),
         frameworks=tuple(_read_catalog(inputs, name) for name in terms.frameworks),
@@ -291,7 +317,7 @@ def _appoint(inputs: _Inputs) -> _Judges:
     scopes = resolve_scopes(
         inputs.terms.frameworks, inputs.terms.scopes, inputs.organization, inputs.tags
     )
-    started = inputs.scan.started
+    started = inputs.started
     accepted = inputs.acceptances.acceptances if inputs.acceptances else ()
     return _Judges(
         checks=checks,
@@ -421,12 +447,7 @@ def _summarise(
     covered: tuple[ScopeTotals, ...],
     parent: str | None,
 ) -> Summary:
-    terms, scan, organization, ledger = (
-        inputs.terms,
-        inputs.scan,
-        inputs.organization,
-        judges.ledger,
-    )
+    terms, organization, ledger = inputs.terms, inputs.organization, judges.ledger
     checks = judges.tally.checks()
     accounts = AccountTotals(
         listed=len(organization.accounts),
@@ -441,7 +462,7 @@ def _summarise(
     unknown += sum(total.unknown for total in checks if total.check in EVIDENCE_CHECKS)
     previous = inputs.previous.run if inputs.previous else None
     accepted = judges.acceptances.totals()
-    gap = describe_gap(previous, scan.started)
+    gap = describe_gap(previous, inputs.started)
     return Summary(
         run_id=inputs.run_id,
         period=terms.period,
@@ -452,14 +473,14 @@ def _summarise(
         role_name=terms.role_name,
         endpoint=terms.endpoint,
         simulated=terms.simulated,
-        interrupted=scan.interrupted,
-        tool_version=scan.tool_version,
+        interrupted=inputs.sittings[-1].interrupted,
+        tool_version=inputs.sittings[-1].tool_version,
         prepared_by=terms.prepared_by,
         organization_name=terms.organization_name,
         selection=terms.selection,
         window=Window(
-            started=scan.started,
-            finished=scan.finished,
+            started=inputs.started,
+            finished=inputs.finished,
             oldest_report=min(ledger.generated, default=None),
             newest_report=max(ledger.generated, default=None),
         ),
@@ -472,7 +493,10 @@ def _summarise(
         findings_by_confirmation=dict(sorted(ledger.confirmations.items())),
         frameworks=tuple(framework.ref for framework in inputs.frameworks),
         exit_status=decide_exit_status(
-            accounts, exceptions=exceptions, unknown=unknown, interrupted=scan.interrupted
+            accounts,
+            exceptions=exceptions,
+            unknown=unknown,
+            interrupted=inputs.sittings[-1].interrupted,
         ),
         accepted=ledger.accepted,
         stale=ledger.stale,
@@ -492,6 +516,8 @@ def _summarise(
         ),
         judged=inputs.notes.judged,
         parent=parent,
+        sittings=inputs.sittings,
+        continues=inputs.continues,
     )
 
 
@@ -506,7 +532,7 @@ def _mark(inputs: _Inputs, judges: _Judges, accounts: AccountTotals) -> TrendPoi
     return TrendPoint(
         period=inputs.terms.period,
         run_id=inputs.run_id,
-        started=inputs.scan.started,
+        started=inputs.started,
         listed=accounts.listed,
         collected=accounts.collected,
         users=users.users,

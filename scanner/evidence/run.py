@@ -16,7 +16,7 @@ from scanner.errors import EvidenceError
 from scanner.evidence.store import read_file
 from scanner.evidence.tables import read_batches, read_table
 from scanner.frameworks import Framework, read_framework
-from scanner.records import decode
+from scanner.records import decode, decode_object
 from scanner.summary import Summary
 
 SETTINGS_JSON = "settings.json"
@@ -40,14 +40,16 @@ def is_catalog(name: str) -> bool:
 class StoredRun:
     """
     A run folder whose evidence is complete. Raises `EvidenceError` where a file is missing or damaged.
+
+    `is_sealed` is false only while the run is being sealed: then there is no manifest yet.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_sealed: bool = True) -> None:
         self.folder = folder
-        if not (folder / "manifest.json").is_file():
+        if is_sealed and not (folder / "manifest.json").is_file():
             raise EvidenceError(
-                f"{folder}: is not a finished run, for it has no manifest.json; "
-                "give the folder that a scan printed"
+                f"{folder}: is not a finished run, for it has no manifest.json; give the folder that a scan "
+                "printed, or finish a run that was stopped with `orgproof scan --resume`"
             )
 
     @cached_property
@@ -64,6 +66,21 @@ class StoredRun:
         The SHA-256 of `manifest.json`, in hex: the seal that documents print.
         """
         return hashlib.sha256(read_file(self.folder / "manifest.json")).hexdigest()
+
+    @cached_property
+    def signed_by(self) -> str | None:
+        """
+        The id of the key that the run's signature names, not verified; None where the run is not signed.
+        """
+        path = self.folder / "manifest.dsse.json"
+        if not path.is_file():
+            return None
+        envelope = decode_object(read_file(path), str(path))
+        match envelope.get("signatures"):
+            case [{"keyid": str(key_id)}, *_]:
+                return key_id
+            case _:
+                raise EvidenceError(f"{path}: is no signature; see `orgproof verify`")
 
     @cached_property
     def frameworks(self) -> tuple[Framework, ...]:
@@ -115,6 +132,12 @@ class StoredRun:
         Return the findings table, sorted by account id, ARN and check.
         """
         return read_table(self.folder / "tables" / "findings.parquet")
+
+    def findings_in_batches(self) -> Iterator[pd.DataFrame]:
+        """
+        Yield the findings table in batches, in its order.
+        """
+        return read_batches(self.folder / "tables" / "findings.parquet")
 
     def controls(self) -> pd.DataFrame:
         """

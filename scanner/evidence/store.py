@@ -1,30 +1,38 @@
 """
 The run folder: where evidence is written, once, whole or not at all.
 
-A file is written under a temporary name, synced and renamed, so that a crash at any moment leaves
-either the whole file or none. Folders are 0700 and files 0600: they hold the names of users who can
-sign in without MFA. File names are account ids and hashes, never names that came from AWS.
+A file is written under a temporary name, synced, and given its name only then; the folder is synced after
+it. So a crash or a power cut at any moment leaves either the whole file or none, and no name is ever
+written twice. A new run folder appears in the same way, with its account list and inputs in it, or not at
+all. Folders are 0700 and files 0600: they hold the names of users who can sign in without MFA. File names
+are account ids and hashes, never names that came from AWS.
 """
 
+import errno
+import fcntl
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from scanner.errors import EvidenceError
+from scanner.errors import EvidenceError, SettingsError
 from scanner.interfaces import Keep
 from scanner.model import AccountId
 
 PARTIAL = ".partial"
 """
-The ending of a file that is still being written.
+The ending of a file or run folder that is still being written. Its name begins with a dot.
 """
 
 _SAFE_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_NO_LOCKS = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK, errno.EBADF})
+_OUTCOME = re.compile(r"outcome-([0-9]+)\.json", re.ASCII)
 
 
 @contextmanager
@@ -33,28 +41,65 @@ def create_file(path: Path) -> Iterator[BinaryIO]:
     Yield a binary file that takes the name `path` when the block ends well, and vanishes otherwise.
 
     The folder is made when missing. Raises `EvidenceError` when the file exists already, for evidence
-    is written once, and when the disk refuses.
+    is written once, when somebody else is writing it, and when the disk refuses.
     """
     partial = path.with_name(f".{path.name}{PARTIAL}")
     try:
         make_folder(path.parent)
         if path.exists() or path.is_symlink():
-            raise EvidenceError(f"{path}: exists already, and evidence is written once")
-        partial.unlink(missing_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+            raise _written_once(path)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(partial, flags, 0o600), "wb") as file:
             try:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+                _take_name(partial, path)
             except BaseException:
                 partial.unlink(missing_ok=True)
                 raise
-        partial.rename(path)
+        _sync_folder(path.parent)
+    except FileExistsError as exc:
+        raise EvidenceError(
+            f"{partial}: exists already; either another orgproof is writing here, or one was stopped: then "
+            "`orgproof scan --resume` cleans up"
+        ) from exc
     except OSError as exc:
         raise EvidenceError(
             f"{path}: cannot be written: {exc.strerror or exc}; what was collected before is kept"
         ) from exc
+
+
+def _take_name(partial: Path, path: Path) -> None:
+    """
+    Give a whole file its name. A rename would replace a file that came there meanwhile; a link cannot.
+    """
+    try:
+        os.link(partial, path, follow_symlinks=False)
+    except FileExistsError:
+        raise _written_once(path) from None
+    except OSError as exc:
+        if exc.errno not in _NO_LINKS:
+            raise
+        # Some file systems have no hard links. There the check above and the run's lock must do.
+        partial.rename(path)
+    else:
+        partial.unlink()
+
+
+def _written_once(path: Path) -> EvidenceError:
+    return EvidenceError(f"{path}: exists already, and evidence is written once")
+
+
+def _sync_folder(folder: Path) -> None:
+    """
+    Make the names in a folder survive a power cut.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -72,6 +117,7 @@ def make_folder(path: Path) -> None:
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def read_file(path: Path) -> bytes:
@@ -82,6 +128,18 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as exc:
         raise EvidenceError(f"{path}: cannot be read: {exc.strerror}") from exc
+
+
+def list_names(folder: Path) -> list[str]:
+    """
+    Return the names in a folder, none where there is no such folder, or raise `EvidenceError`.
+    """
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - a tenth of the cost of paths, for every account
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        raise EvidenceError(f"{folder}: cannot be read: {exc.strerror}") from exc
 
 
 def hash_file(path: Path) -> str:
@@ -106,19 +164,115 @@ def make_run_folder(parent: Path, started: datetime) -> Path:
     """
     Make and return a new folder named by a moment, such as `20261124T101500Z`, with `-2` if it is taken.
     """
-    stem = started.strftime("%Y%m%dT%H%M%SZ")
     try:
         make_folder(parent)
-        for number in range(1, 1000):
-            folder = parent / (stem if number == 1 else f"{stem}-{number}")
+        for name in _name_runs(started):
             try:
-                folder.mkdir(mode=0o700)
+                (parent / name).mkdir(mode=0o700)
             except FileExistsError:
                 continue
-            return folder
+            _sync_folder(parent)
+            return parent / name
     except OSError as exc:
         raise EvidenceError(f"{parent}: cannot be made: {exc.strerror}") from exc
     raise EvidenceError(f"{parent}: too many runs in the same second")
+
+
+@contextmanager
+def hold(folder: Path, *, is_new: bool = False) -> Iterator[None]:
+    """
+    Hold a run folder within the block, so that no other orgproof works in it.
+
+    Raises `SettingsError` when another one does, and where the file system cannot tell: unless the folder
+    `is_new`, for then nobody else is there yet, and who comes later is refused.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as exc:
+        raise EvidenceError(f"{folder}: cannot be opened: {exc.strerror}") from exc
+    try:
+        _lock(handle, folder, is_new=is_new)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, folder: Path, *, is_new: bool) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SettingsError(
+            f"{folder}: another orgproof is at work in this run; wait until it has ended"
+        ) from None
+    except OSError as exc:
+        if exc.errno not in _NO_LOCKS:
+            raise
+        if is_new:
+            return
+        raise SettingsError(
+            f"{folder}: its file system has no locks, so nobody can tell whether another orgproof is at "
+            "work there; copy the run to a local disk and go on with the copy"
+        ) from exc
+
+
+@contextmanager
+def stage_run(parent: Path, started: datetime) -> Iterator["Store"]:
+    """
+    Yield the store of a new run, whose folder `parent/<run-id>` appears when the block ends well.
+
+    The run id is the start time; a second run in the same second gets `-2`, and so on. Until then the
+    folder has another name. When the settings turn out to be wrong it is removed; after any other failure it
+    is left as it is, for what AWS answered may explain it.
+    """
+    staging, folder = _reserve(parent, started)
+    store = Store(staging)
+    try:
+        yield store
+    except SettingsError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    try:
+        staging.rename(folder)
+        _sync_folder(parent)
+    except OSError as exc:
+        raise EvidenceError(f"{folder}: cannot be made: {exc.strerror}") from exc
+    store.folder = folder
+
+
+def name_place(output: Path, organization_id: str, period: str) -> Path:
+    """
+    Return the folder of an organization's runs in one period, or raise `EvidenceError` where it cannot be one.
+    """
+    for part in (organization_id, period):
+        if not _SAFE_PART.fullmatch(part):
+            raise EvidenceError(f"{part!r} cannot name a folder; use letters, digits, . _ -")
+    return output / organization_id / period
+
+
+def _reserve(parent: Path, started: datetime) -> tuple[Path, Path]:
+    """
+    Make a folder for what a new run holds at first, and return it with the run folder's name to be.
+    """
+    try:
+        make_folder(parent)
+        for name in _name_runs(started):
+            staging, folder = parent / f".{name}{PARTIAL}", parent / name
+            try:
+                staging.mkdir(mode=0o700)
+            except FileExistsError:
+                continue
+            if not folder.exists():
+                return staging, folder
+            staging.rmdir()
+    except OSError as exc:
+        raise EvidenceError(f"{parent}: cannot be made: {exc.strerror}") from exc
+    raise EvidenceError(f"{parent}: too many runs in the same second")
+
+
+def _name_runs(started: datetime) -> Iterator[str]:
+    stem = started.strftime("%Y%m%dT%H%M%SZ")
+    yield stem
+    yield from (f"{stem}-{number}" for number in range(2, 1000))
 
 
 class Store:
@@ -129,24 +283,19 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    @classmethod
-    def create(cls, output: Path, organization_id: str, period: str, started: datetime) -> "Store":
+    @property
+    def raw(self) -> Path:
         """
-        Make the folder of a new run: `output/<organization>/<period>/<run-id>`.
-
-        The run id is the start time; a second run in the same second gets `-2`, and so on.
+        The folder of what AWS answered.
         """
-        for part in (organization_id, period):
-            if not _SAFE_PART.fullmatch(part):
-                raise EvidenceError(f"{part!r} cannot name a folder; use letters, digits, . _ -")
-        return cls(make_run_folder(output / organization_id / period, started))
+        return self.folder / "raw"
 
     @property
     def run_id(self) -> str:
         """
         The folder's own name.
         """
-        return self.folder.name
+        return self.folder.name.removeprefix(".").removesuffix(PARTIAL)
 
     def keep(self, name: str, content: bytes) -> None:
         """
@@ -156,15 +305,18 @@ class Store:
 
     def keep_for(self, account_id: AccountId) -> Keep:
         """
-        Return the `Keep` of one account: it stores under `raw/<account-id>/`.
+        Return the `Keep` of one attempt at an account: it stores under `raw/<account-id>/`.
 
-        `outcome.json` becomes `outcome-1.json`, or the next number when the account was tried before.
+        `outcome.json` becomes `outcome-1.json`, or the next number when the account was tried before. What an
+        earlier attempt stored, which led to no report or to one that is no use, is moved to `superseded-1/`
+        and so on: nothing is written over, and nothing is lost.
         """
         folder = self.folder / "raw" / account_id
+        number = _set_aside(folder) + 1
 
         def keep(name: str, content: bytes) -> None:
             if name == "outcome.json":
-                name = f"outcome-{len(list(folder.glob('outcome-*.json'))) + 1}.json"
+                name = f"outcome-{number}.json"
             write_file(folder / name, content)
 
         return keep
@@ -174,3 +326,24 @@ class Store:
         Store a file of the run itself, such as `summary.json`.
         """
         write_file(self.folder / name, content)
+
+
+def _set_aside(folder: Path) -> int:
+    """
+    Move what earlier attempts at an account left out of the way, and return how many were finished.
+    """
+    names = sorted(list_names(folder))
+    outcomes = [int(found[1]) for name in names if (found := _OUTCOME.fullmatch(name))]
+    earlier = [name for name in names if name.startswith("superseded-")]
+    left = [name for name in names if not _OUTCOME.fullmatch(name) and name not in earlier]
+    if left:
+        aside = folder / f"superseded-{len(earlier) + 1}"
+        try:
+            make_folder(aside)
+            for name in left:
+                (folder / name).rename(aside / name)
+            _sync_folder(aside)
+            _sync_folder(folder)
+        except OSError as exc:
+            raise EvidenceError(f"{aside}: cannot be made: {exc.strerror}") from exc
+    return max(outcomes, default=0)

@@ -21,6 +21,7 @@ from scanner.evidence.previous import name_inputs, take_previous
 from scanner.evidence.replay import derive_tables
 from scanner.evidence.run import name_catalogs
 from scanner.evidence.seal import seal
+from scanner.evidence.sittings import name_began, name_ended
 from scanner.evidence.store import Store
 from scanner.frameworks import load_framework
 from scanner.model import (
@@ -30,15 +31,18 @@ from scanner.model import (
     Exclusion,
     Notes,
     ReasonCode,
-    ScanRecord,
     ScopeRule,
     Selection,
+    SittingBegan,
+    SittingEnded,
     Terms,
 )
 from scanner.records import encode
+from scanner.summary import Sitting
 
 ORGANIZATION = "o-a1b2c3d4e5"
 MANAGEMENT = AccountId("000000000017")
+CALLER = f"arn:aws:sts::{MANAGEMENT}:assumed-role/orgproof-scanner/quarterly"
 ROOT_UNIT = "r-ab12"
 STARTED = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
 FINISHED = datetime(2026, 11, 24, 10, 27, 31, tzinfo=UTC)
@@ -255,6 +259,24 @@ def accept(id: str, user: str, **fields: Any) -> dict[str, Any]:  # noqa: A002
     }
 
 
+def list_sittings(*lengths: int | None) -> tuple[Sitting, ...]:
+    """
+    Return a run's sittings, an hour apart and as many minutes long; None for one that ended without notice.
+
+    All but the last were interrupted.
+    """
+    return tuple(
+        Sitting(
+            started=(started := STARTED + timedelta(hours=index)),
+            finished=None if length is None else started + timedelta(minutes=length),
+            interrupted=length is not None and index + 1 < len(lengths),
+            caller_arn=CALLER,
+            tool_version="0.1.0",
+        )
+        for index, length in enumerate(lengths)
+    )
+
+
 def write_acceptances(*entries: Mapping[str, Any]) -> bytes:
     """
     Return a file of accepted risks.
@@ -385,8 +407,9 @@ def write_run(
     for account in accounts:
         _write_account(store, account, started)
     finished = started + (FINISHED - STARTED)
-    record = ScanRecord(started, finished, interrupted=False, tool_version="0.1.0")
-    store.keep("scan.json", encode(record))
+    began = SittingBegan(started, "arn:aws:iam::000000000017:user/auditor", "0.1.0")
+    store.keep(name_began(1), encode(began))
+    store.keep(name_ended(1), encode(SittingEnded(finished, interrupted=False)))
     inputs = {
         "settings.json": encode(terms),
         "notes.json": encode(Notes(started, warnings)),
@@ -424,10 +447,9 @@ def _write_organization(store: Store, accounts: Sequence[Listed]) -> None:
                 "Paths": [f"{ORGANIZATION}/{'/'.join(units)}/{account.id}/"],
             }
         )
-    caller = f"arn:aws:sts::{MANAGEMENT}:assumed-role/orgproof-scanner/quarterly"
     described = {"Id": ORGANIZATION, "MasterAccountId": MANAGEMENT}
     answers: Mapping[str, object] = {
-        "caller.json": {"Account": MANAGEMENT, "Arn": caller},
+        "caller.json": {"Account": MANAGEMENT, "Arn": CALLER},
         "organization.json": {"Organization": described},
         "accounts.json": {"pages": [{"Accounts": listed}]},
         "organizational-units.json": {

@@ -1,29 +1,23 @@
 import hashlib
 import json
-from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from report_text import ACCOUNT, MADE, root_row, user_row
+from fake_scan import PRESS, FakeClock, Scan
+from report_text import ACCOUNT, root_row, user_row
 from run_folder import MANAGEMENT, OPEN, ORGANIZATION_ID, SAFE, STARTED, Folder
 
 from scanner.errors import EvidenceError, SettingsError
 from scanner.evidence import StoredRun
 from scanner.evidence.previous import find_previous, name_inputs, read_previous, take_previous
-from scanner.frameworks import read_framework
-from scanner.interfaces import Collector, Keep, Steps
 from scanner.model import (
-    Account,
     AccountId,
-    Caller,
-    Collected,
-    Outcome,
     ScopeRule,
     Selection,
 )
-from scanner.pipeline import Finished, Job, judge_again, scan
+from scanner.pipeline import judge_again
 
 PARTIAL = Selection(accounts=(MANAGEMENT, ACCOUNT))
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
@@ -320,149 +314,6 @@ def test_a_gap_of_more_than_a_quarter_is_a_warning(tmp_path, more, said):
 # A whole scan
 
 
-class FakeClock:
-    """
-    A clock that stands still.
-    """
-
-    def now(self) -> datetime:
-        """
-        Return the moment at which the scan begins.
-        """
-        return STARTED
-
-    def monotonic(self) -> float:
-        """
-        Return no time at all.
-        """
-        return 0.0
-
-
-class FakeDirectory:
-    """
-    An organization that answers as a folder says.
-    """
-
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
-        self.was_asked_for_tags: bool | None = None
-
-    def ask(self, *, with_tags: bool = False) -> Mapping[str, bytes]:
-        """
-        Return the answers, with the tags where those are asked for.
-        """
-        self.was_asked_for_tags = with_tags
-        answers = self._folder.answers()
-        if not with_tags:
-            answers.pop("account-tags.json", None)
-        return answers
-
-
-class FakeCollector:
-    """
-    Accounts that answer as a folder says.
-    """
-
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
-        self.asked: list[AccountId] = []
-
-    def collect(self, account: Account, keep: Keep) -> Steps:
-        """
-        Keep the account's answers.
-        """
-        yield 0.0
-        self.asked.append(account.id)
-        for name, content in self._folder.answers_of(account.id).items():
-            keep("outcome.json" if name.startswith("outcome") else name, content)
-        return Collected(account, MADE)
-
-
-class Serial:
-    """
-    One account after the other.
-    """
-
-    def run(self, jobs: Iterable[Steps]) -> Generator[Outcome, None, None]:
-        """
-        Drive each job to its end.
-        """
-        for steps in jobs:
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as done:
-                    yield done.value
-                    break
-
-
-class Silence:
-    """
-    Somebody who watches and says nothing.
-    """
-
-    def opened(self, folder: Path) -> None:
-        """
-        Do nothing.
-        """
-
-    def listed(self, accounts: int, selected: int) -> None:
-        """
-        Do nothing.
-        """
-
-    def collected(self, outcome: Outcome) -> None:
-        """
-        Do nothing.
-        """
-
-    def stage(self, name: str) -> None:
-        """
-        Do nothing.
-        """
-
-
-class Scan:
-    """
-    A scan of what a folder holds, with nothing of it on disk yet.
-    """
-
-    def __init__(self, output: Path) -> None:
-        self.folder = Folder(output / "unused")
-        self.output = output
-        self.directory = FakeDirectory(self.folder)
-        self.collector = FakeCollector(self.folder)
-
-    def run(self, previous: Path | None = None) -> Finished:
-        """
-        Scan, and return what is left.
-        """
-
-        def collector_for(_: Caller) -> Collector:
-            return self.collector
-
-        return scan(
-            Job(
-                terms=self.folder.terms,
-                frameworks=tuple(
-                    read_framework(source, f"{name}.yaml")
-                    for name, source in self.folder.catalogs.items()
-                ),
-                acceptances=None,
-                inputs={},
-                output=self.output,
-                previous=previous,
-                directory=self.directory,
-                collector_for=collector_for,
-                executor=Serial(),
-                clock=FakeClock(),
-                renderers={},
-                progress=Silence(),
-                tool_version="0.1.0",
-            )
-        )
-
-
 def test_a_scan_takes_the_newest_run_of_its_organization(tmp_path, organization):
     """
     Without being told: under the same output folder and organization, and its own folder is not one.
@@ -567,7 +418,7 @@ def test_a_run_judged_again_keeps_its_history(tmp_path, organization):
     seal_run(organization)
     finished = Scan(tmp_path).run()
 
-    again = judge_again(finished.folder, None, None, {}, FakeClock())
+    again = judge_again(finished.folder, None, None, PRESS, FakeClock())
 
     assert again.summary.previous == finished.summary.previous
     assert again.summary.changes == finished.summary.changes

@@ -11,15 +11,17 @@ from scanner.model import (
     Exclusion,
     ReasonCode,
     Request,
-    ScanRecord,
     ScopeRule,
     Selection,
     Terms,
 )
 from scanner.records import decode, decode_json, encode
+from scanner.summary import Sitting
 
 MOMENT = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
-SCAN = ScanRecord(started=MOMENT, finished=MOMENT, interrupted=False, tool_version="0.1.0")
+SCAN = Sitting(
+    MOMENT, MOMENT, interrupted=False, caller_arn="arn:aws:iam::1:root", tool_version="0.1.0"
+)
 ATTEMPT = Attempt(
     account_id=AccountId("012345678901"),
     started=MOMENT,
@@ -158,7 +160,7 @@ def test_a_file_that_holds_no_value_of_the_model_is_refused(content):
     A file of another shape is named, and nothing is made up for it.
     """
     with pytest.raises(EvidenceError, match=r"^raw/scan\.json: "):
-        decode(ScanRecord, content, "raw/scan.json")
+        decode(Sitting, content, "raw/scan.json")
 
 
 @pytest.mark.parametrize("field", ["started", "finished", "interrupted", "tool_version"])
@@ -170,7 +172,7 @@ def test_a_missing_field_is_refused_by_name(field):
     del fields[field]
 
     with pytest.raises(EvidenceError, match=rf"^raw/scan\.json: {field}: "):
-        decode(ScanRecord, json.dumps(fields).encode(), "raw/scan.json")
+        decode(Sitting, json.dumps(fields).encode(), "raw/scan.json")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_a_field_of_another_type_is_refused_by_name(field, value):
     A value that does not fit its field is refused, with file and field.
     """
     with pytest.raises(EvidenceError, match=rf"^raw/scan\.json: {field}: "):
-        decode(ScanRecord, change(SCAN, **{field: value}), "raw/scan.json")
+        decode(Sitting, change(SCAN, **{field: value}), "raw/scan.json")
 
 
 @pytest.mark.parametrize("value", ["no", "0", 0, "off"])
@@ -198,7 +200,7 @@ def test_a_word_is_not_taken_for_a_boolean(value):
     Whether a scan was interrupted decides its exit status: text or a number in its place is damage, not an answer.
     """
     with pytest.raises(EvidenceError, match=r"^raw/scan\.json: interrupted: "):
-        decode(ScanRecord, change(SCAN, interrupted=value), "raw/scan.json")
+        decode(Sitting, change(SCAN, interrupted=value), "raw/scan.json")
 
 
 @pytest.mark.parametrize("value", ["2026", "1790000000", 1790000000, 0])
@@ -207,7 +209,7 @@ def test_a_number_is_not_taken_for_a_time(value):
     A year alone would otherwise be a moment in 1970.
     """
     with pytest.raises(EvidenceError, match=r"^raw/scan\.json: started: "):
-        decode(ScanRecord, change(SCAN, started=value), "raw/scan.json")
+        decode(Sitting, change(SCAN, started=value), "raw/scan.json")
 
 
 def test_a_time_without_a_zone_is_refused():
@@ -215,7 +217,7 @@ def test_a_time_without_a_zone_is_refused():
     All times are in UTC and say so; one that does not is anybody's guess.
     """
     with pytest.raises(EvidenceError, match=r"^raw/scan\.json: started: "):
-        decode(ScanRecord, change(SCAN, started="2026-11-24T10:15:00"), "raw/scan.json")
+        decode(Sitting, change(SCAN, started="2026-11-24T10:15:00"), "raw/scan.json")
 
 
 @pytest.mark.parametrize(

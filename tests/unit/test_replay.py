@@ -254,7 +254,6 @@ def test_another_account_s_outcome_is_refused():
     [
         "inputs/settings.json",
         "inputs/frameworks/house-1.0.yaml",
-        "raw/scan.json",
         "raw/caller.json",
         "raw/organization.json",
         "raw/accounts.json",
@@ -275,7 +274,13 @@ def test_a_file_that_is_missing_is_refused_by_name(folder, name):
 
 @pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"{}", b"7", b"\xff"])
 @pytest.mark.parametrize(
-    "name", ["inputs/settings.json", "raw/scan.json", f"raw/{ACCOUNT}/outcome-1.json"]
+    "name",
+    [
+        "inputs/settings.json",
+        "raw/sittings/1-began.json",
+        "raw/sittings/1-ended.json",
+        f"raw/{ACCOUNT}/outcome-1.json",
+    ],
 )
 def test_a_file_that_is_damaged_is_refused_by_name(folder, name, content):
     """
@@ -1190,7 +1195,7 @@ def test_an_interrupted_scan_is_not_complete(folder):
     """
     A scan that was stopped is judged with what it has, and says so in status and summary.
     """
-    folder.scan = replace(folder.scan, interrupted=True)
+    folder.ended = replace(folder.ended, interrupted=True)
 
     summary = folder.fill().derive()
 
