@@ -10,13 +10,16 @@ LOCK_ARGS ?=
 BIN = .venv/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help setup demo test lint test-wheel bench test-lowest uv lock clean
+.PHONY: help setup demo test lint test-wheel bench test-lowest checkers uv lock clean
 
 help: ## list what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## make .venv with the locked versions, and see to the system libraries
 	@tools/setup libraries
+
+checkers:
+	@tools/setup checkers
 
 .venv/.locked: requirements.lock
 	@PYTHON='$(PYTHON)' tools/setup environment
@@ -29,7 +32,7 @@ setup: .venv/.ready ## make .venv with the locked versions, and see to the syste
 demo: setup ## scan the simulated organization and say where the PDF and the workbook are
 	@tools/demo
 
-test: setup ## run every test
+test: setup checkers ## run every test
 	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
 lint: setup ## run the house checks: ruff, mypy, import-linter
@@ -38,13 +41,13 @@ lint: setup ## run the house checks: ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-wheel: setup ## run the functional tests against the built wheel, outside the checkout
+test-wheel: setup checkers ## run the functional tests against the built wheel, outside the checkout
 	@tools/test-wheel $(PYTEST_ARGS)
 
 bench: setup ## measure what judging a million users costs, and how much memory it takes
 	@$(BIN)/python tools/bench_judgement.py
 
-test-lowest: setup uv ## run every test with the oldest versions that pyproject.toml allows
+test-lowest: setup checkers uv ## run every test with the oldest versions that pyproject.toml allows
 	@tools/test-lowest $(PYTEST_ARGS)
 
 # Only maintainers need it, and only for these two.

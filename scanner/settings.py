@@ -6,10 +6,20 @@ import tomllib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from scanner.delivery import Contents
 from scanner.errors import SettingsError
 from scanner.model import (
     AccountId,
@@ -29,6 +39,27 @@ RoleText = Annotated[
     ),
 ]
 ExternalIdText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$")]
+KmsKeyText = Annotated[
+    # An id, an alias or an ARN of either.
+    str,
+    Field(
+        pattern=r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:)?(key/|alias/)?[A-Za-z0-9/_-]{1,256}$",
+    ),
+]
+WebText = Annotated[
+    # Without a user or a query, for those can be secrets.
+    str,
+    Field(pattern=r"^https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?$", max_length=2048),
+]
+BucketText = Annotated[
+    # Not an ARN, and not a directory bucket (--x-s3), which can lock nothing.
+    str,
+    Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"),
+]
+PrefixText = Annotated[
+    str,
+    Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*)?$", max_length=256),
+]
 
 DEFAULT_ROLE = "orgproof-reader"
 MAX_SETTINGS_BYTES = 1024 * 1024
@@ -103,6 +134,97 @@ class ConfirmTable(_Table):
     owner_tags: list[str] = Field(default=["owner", "Owner", "contact", "team"])
 
 
+class PdfSignTable(_Table):
+    """
+    `[sign.pdf]`: whose certificate signs the PDF. Passphrase and PIN come from the environment alone.
+    """
+
+    pkcs12: str | None = None
+    pkcs11_module: str | None = None
+    pkcs11_token: str | None = Field(default=None, min_length=1)
+    pkcs11_certificate: str | None = Field(default=None, min_length=1)
+    timestamp_url: WebText | None = None
+
+    @model_validator(mode="after")
+    def _name_one_key(self) -> Self:
+        device = [self.pkcs11_module, self.pkcs11_token, self.pkcs11_certificate]
+        given = sum(name is not None for name in device)
+        if (self.pkcs12 is None and given < len(device)) or (self.pkcs12 is not None and given):
+            raise ValueError(
+                "name pkcs12, or pkcs11_module, pkcs11_token and pkcs11_certificate: one of the two, whole"
+            )
+        return self
+
+
+class SignTable(_Table):
+    """
+    `[sign]`: the key that signs a run's seal, and the certificate that signs its PDF.
+    """
+
+    key: str | None = None
+    kms_key: KmsKeyText | None = None
+    pdf: PdfSignTable | None = None
+
+    @model_validator(mode="after")
+    def _name_one_key(self) -> Self:
+        if self.key is not None and self.kms_key is not None:
+            raise ValueError("name key or kms_key: a run is signed with one key")
+        return self
+
+
+class FolderTable(_Table):
+    """
+    `[[deliver]]` with `to = "folder"`: a folder that is there already.
+    """
+
+    to: Literal["folder"]
+    contents: Contents = "documents"
+    path: str = Field(min_length=1)
+
+
+class S3Table(_Table):
+    """
+    `[[deliver]]` with `to = "s3"`: a bucket, and how objects are kept there.
+    """
+
+    to: Literal["s3"]
+    contents: Contents = "documents"
+    bucket: BucketText
+    prefix: PrefixText = ""
+    region: str | None = Field(default=None, pattern=r"^[a-z0-9-]+$")
+    profile: str | None = None
+    expected_owner: AccountText | None = None
+    kms_key: KmsKeyText | None = None
+    lock_mode: Literal["governance", "compliance"] | None = None
+    retain_days: int | None = Field(default=None, ge=1, le=36500)
+    endpoint_url: str | None = None
+
+    @model_validator(mode="after")
+    def _lock_whole(self) -> Self:
+        if self.lock_mode is not None and self.retain_days is None:
+            raise ValueError("lock_mode needs retain_days: for how many days objects are locked")
+        if self.retain_days is not None and self.lock_mode is None:
+            raise ValueError('retain_days needs lock_mode: "governance" or "compliance"')
+        if self.bucket.endswith("--x-s3"):
+            raise ValueError("a directory bucket can lock nothing; name a general purpose bucket")
+        return self
+
+
+def _read_to(table: object) -> str | None:
+    to = table.get("to") if isinstance(table, dict) else getattr(table, "to", None)
+    return to if isinstance(to, str) else None
+
+
+DeliverTable = Annotated[
+    Annotated[FolderTable, Tag("folder")] | Annotated[S3Table, Tag("s3")],
+    Discriminator(
+        _read_to,
+        custom_error_type="deliver_to",
+        custom_error_message='to must be "folder" or "s3"',
+    ),
+]
+
+
 class ScopeTable(_Table):
     """
     `[scope."FRAMEWORK"]`: the accounts a framework speaks for. `unknown` says that nobody has decided yet.
@@ -138,6 +260,8 @@ class Settings(_Table):
     accounts: AccountsTable = AccountsTable()
     confirm: ConfirmTable = ConfirmTable()
     scope: dict[str, ScopeTable] = Field(default_factory=dict)
+    sign: SignTable = SignTable()
+    deliver: list[DeliverTable] = Field(default_factory=list)
 
     @property
     def scopes(self) -> tuple[ScopeRule, ...]:
@@ -191,6 +315,9 @@ def read_settings(
         below = document.get(table, {})
         if not isinstance(below, dict):
             raise SettingsError(f"{filename}: {table}: must be a table, written [{table}]")
+        if table == "sign" and values:
+            # A key that an option names replaces the file's, of whichever kind that is.
+            below = {name: value for name, value in below.items() if name not in _ONE_KEY}
         document[table] = {**below, **values}
     try:
         return Settings.model_validate(document)
@@ -201,6 +328,31 @@ def read_settings(
             for error in exc.errors()
         ]
         raise SettingsError("\n".join(problems)) from exc
+
+
+def read_stored_settings(
+    source: bytes, filename: str, overrides: Mapping[str, Mapping[str, Any]]
+) -> Settings:
+    """
+    Read the settings that a run keeps, with overrides laid over them, or raise `SettingsError`.
+
+    Where their file once stood nobody knows any more, so a folder to deliver to or a key that was given
+    relative to it is refused, unless an option says otherwise.
+    """
+    document = _parse_toml(source, filename)
+    named = [("deliver.path", table.get("path")) for table in _list_deliver(document)]
+    sign = document.get("sign")
+    if isinstance(sign, dict):
+        pdf = sign.get("pdf")
+        named += [("sign.key", sign.get("key"))] if not overrides.get("sign") else []
+        named += [("sign.pdf.pkcs12", pdf.get("pkcs12"))] if isinstance(pdf, dict) else []
+    for field, path in named:
+        if isinstance(path, str) and not Path(path).is_absolute():
+            raise SettingsError(
+                f"{filename}: {field}: {path!r} is relative to where the settings file stood; name that file "
+                "with --config, or write whole paths in it"
+            )
+    return read_settings(source, filename, overrides)
 
 
 def read_settings_file(path: Path) -> bytes:
@@ -230,19 +382,49 @@ def _parse_toml(source: bytes, filename: str) -> dict[str, Any]:
         raise SettingsError(f"{filename}: not TOML: {problem}") from None
 
 
+_ONE_KEY = ("key", "kms_key")
+
+_FILES = {
+    ("scan",): ("acceptances", "framework_files"),
+    ("sign",): ("key",),
+    ("sign", "pdf"): ("pkcs12", "pkcs11_module"),
+}
+"""
+The settings that name files, by table.
+"""
+
+
 def _place_files(document: dict[str, Any], folder: Path) -> dict[str, Any]:
-    scan = document.get("scan")
-    if not isinstance(scan, dict):
-        return document
-    placed = dict(scan)
-    if isinstance(scan.get("acceptances"), str):
-        placed["acceptances"] = str(folder / scan["acceptances"])
-    if isinstance(scan.get("framework_files"), list):
-        placed["framework_files"] = [
-            str(folder / name) if isinstance(name, str) else name
-            for name in scan["framework_files"]
-        ]
-    return {**document, "scan": placed}
+    """
+    Return the file's tables with the files that they name looked for beside it.
+    """
+    for path, names in _FILES.items():
+        table: object = document
+        for part in path:
+            table = table.get(part) if isinstance(table, dict) else None
+        if isinstance(table, dict):
+            table.update({name: _place(table[name], folder) for name in names if name in table})
+    for table in _list_deliver(document):
+        if table.get("path"):
+            table["path"] = _place(table["path"], folder)
+    return document
+
+
+def _list_deliver(document: Mapping[str, object]) -> list[dict[str, object]]:
+    tables = document.get("deliver")
+    if not isinstance(tables, list):
+        return []
+    return [table for table in tables if isinstance(table, dict)]
+
+
+def _place(value: object, folder: Path) -> object:
+    match value:
+        case str():
+            return str(folder / value)
+        case list():
+            return [str(folder / name) if isinstance(name, str) else name for name in value]
+        case _:
+            return value
 
 
 def _name_source(
@@ -258,7 +440,10 @@ def _dots(loc: tuple[int | str, ...]) -> str:
 
 def _show_value(error: Any) -> str:  # noqa: ANN401 - pydantic's error details
     value = error["input"]
-    hidden = "external_id" in _dots(error["loc"]) or error["type"] == "extra_forbidden"
+    # What may hold a secret, and fields that somebody made up to hold one.
+    hidden = error["type"] == "extra_forbidden" or {"external_id", "timestamp_url"} & set(
+        error["loc"]
+    )
     if hidden or not isinstance(value, str | int | float):
         return ""
     return f" (found {value!r})"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import boto3
@@ -57,35 +57,65 @@ def connect(
     files are ignored; only `endpoint` overrides them, and plain http only on loopback. Raises
     `SettingsError` when there are no credentials, no such profile, or the endpoint is refused.
     """
+    try:
+        session, own = _open_session(profile, region, endpoint)
+        options = _describe(session, endpoint, connections=workers + 2, attempts=1)
+        return Clients(
+            sts=session.client("sts", **options),
+            organizations=session.client("organizations", **options),
+            iam=_session_of_accounts().client("iam", **options),
+            own=own,
+        )
+    except BotoCoreError as exc:
+        raise SettingsError(f"AWS credentials cannot be used: {exc}") from exc
+
+
+def make_client(
+    service: Literal["kms", "s3"], *, profile: str | None, region: str | None, endpoint: str | None
+) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes as it goes
+    """
+    Make a client of another service with the caller's own credentials, under the rules of `connect`.
+
+    It serves single calls after which nothing waits, so that botocore itself repeats them: five times at
+    most. Raises `SettingsError` as `connect` does.
+    """
+    try:
+        session, _ = _open_session(profile, region, endpoint)
+        options = _describe(session, endpoint, connections=10, attempts=5)
+        return session.client(service, **options)
+    except BotoCoreError as exc:
+        raise SettingsError(f"AWS credentials cannot be used: {exc}") from exc
+
+
+def _open_session(
+    profile: str | None, region: str | None, endpoint: str | None
+) -> tuple[boto3.Session, Credentials]:
     if endpoint is not None:
         check_endpoint(endpoint)
     _hush()
+    session = boto3.Session(profile_name=profile, region_name=region)
+    own = _find_credentials(session)
+    if own is None:
+        raise SettingsError(
+            "no AWS credentials were found; sign in (aws sso login), set AWS_PROFILE or pass --profile"
+        )
+    return session, own
+
+
+def _describe(
+    session: boto3.Session, endpoint: str | None, *, connections: int, attempts: int
+) -> Any:  # noqa: ANN401 - keywords for `Session.client`, whose stubs know other ones
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": 1},
-        max_pool_connections=workers + 2,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=connections,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
         user_agent_extra="orgproof",
     )
-    try:
-        session = boto3.Session(profile_name=profile, region_name=region)
-        own = _find_credentials(session)
-        # Lambda and ECS name their region in AWS_REGION, which boto3 does not read.
-        where = session.region_name or os.environ.get("AWS_REGION") or _DEFAULT_REGION
-        if own is None:
-            raise SettingsError(
-                "no AWS credentials were found; sign in (aws sso login), set AWS_PROFILE or pass --profile"
-            )
-        options = {"region_name": where, "endpoint_url": endpoint, "config": config}
-        return Clients(
-            sts=session.client("sts", **options),  # type: ignore[call-overload]
-            organizations=session.client("organizations", **options),  # type: ignore[call-overload]
-            iam=_session_of_accounts().client("iam", **options),  # type: ignore[call-overload]
-            own=own,
-        )
-    except BotoCoreError as exc:
-        raise SettingsError(f"AWS credentials cannot be used: {exc}") from exc
+    # Lambda and ECS name their region in AWS_REGION, which boto3 does not read.
+    where = session.region_name or os.environ.get("AWS_REGION") or _DEFAULT_REGION
+    return {"region_name": where, "endpoint_url": endpoint, "config": config}
 
 
 def _find_credentials(session: boto3.Session) -> Credentials | None:

@@ -7,7 +7,17 @@ import pytest
 
 from scanner.errors import SettingsError
 from scanner.model import Exclusion, ScopeRule
-from scanner.settings import MAX_SETTINGS_BYTES, ScopeTable, Settings, name_quarter, read_settings
+from scanner.settings import (
+    MAX_SETTINGS_BYTES,
+    FolderTable,
+    PdfSignTable,
+    S3Table,
+    ScopeTable,
+    Settings,
+    name_quarter,
+    read_settings,
+    read_stored_settings,
+)
 from scanner.settings import read_settings_file as read_file
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "orgproof.example.toml"
@@ -53,7 +63,17 @@ def test_the_lines_that_the_example_leaves_out_are_legal():
         f"# {word}"
         for word in (
             *("period =", "acceptances =", "profile =", "region =", "[", '"', "account", "reason"),
-            *("ous =", "tags =", "everything =", "unknown ="),
+            *(
+                "ous =",
+                "tags =",
+                "everything =",
+                "unknown =",
+                "key =",
+                "pkcs12 =",
+                "timestamp_url =",
+            ),
+            *("to =", "path =", "contents =", "bucket =", "prefix =", "expected_owner ="),
+            *("lock_mode =", "retain_days ="),
         )
     )
     offered = [line.removeprefix("# ") if line.startswith(marks) else line for line in lines]
@@ -65,8 +85,20 @@ def test_the_lines_that_the_example_leaves_out_are_legal():
     assert settings.aws.roles == {"123456789012": "audit/legacy-reader"}
     assert settings.selection.exclusions[0].account_id == "123456789012"
     assert settings.scan.acceptances == "acceptances.yaml"
+    assert settings.sign.key == "orgproof.key"
+    assert settings.sign.pdf is not None
+    assert settings.sign.pdf.pkcs12 == "auditor.p12"
     assert [rule.framework for rule in settings.scopes] == ["iso-27001-2022", "pci-dss-4.0.1"]
     assert settings.scopes[1].tags == (("cde", "in-scope"), ("cde", "connected"))
+    folder, bucket = settings.deliver
+    assert isinstance(folder, FolderTable)
+    assert isinstance(bucket, S3Table)
+    assert (folder.path, folder.contents) == ("/mnt/audit", "documents")
+    assert (bucket.profile, bucket.lock_mode, bucket.retain_days) == (
+        "evidence-writer",
+        "compliance",
+        400,
+    )
 
 
 def test_options_override_the_file_and_leave_the_rest():
@@ -385,11 +417,13 @@ def test_the_example_names_every_setting():
     tables = tomllib.loads(text)
 
     models = {name: field.annotation for name, field in Settings.model_fields.items()}
-    assert set(models) - {"scope"} == set(tables)
+    assert set(models) - {"scope", "deliver"} == set(tables)
     assert "# [scope." in text
-    for model in (*(models[name] for name in tables), ScopeTable):
+    assert "# [[deliver]]" in text
+    separate = (ScopeTable, PdfSignTable, FolderTable, S3Table)
+    for model in (*(models[name] for name in tables), *separate):
         assert model is not None
-        missing = set(model.model_fields) - shown - {"exclude", "roles", "endpoint_url"}
+        missing = set(model.model_fields) - shown - {"exclude", "roles", "endpoint_url", "pdf"}
         assert missing == set()
 
 
@@ -580,3 +614,100 @@ def test_what_judging_rests_on_is_refused_where_it_does_not_fit(text, field):
     (line,) = refuse(text)
 
     assert line.startswith(f"orgproof.toml: {field}: ")
+
+
+# Where runs are delivered to
+
+
+def to_s3(*lines):
+    return "\n".join(("[[deliver]]", 'to = "s3"', 'bucket = "audit"', *lines))
+
+
+def test_a_folder_to_deliver_to_is_looked_for_beside_the_file():
+    """
+    Wherever the command is started; a whole path stays as it is.
+    """
+    text = "".join(f"[[deliver]]\nto = 'folder'\npath = '{path}'\n" for path in ("out", "/mnt/a"))
+
+    tables = read_settings(text.encode(), "/srv/audit/orgproof.toml", {}).deliver
+
+    assert [table.path for table in tables if isinstance(table, FolderTable)] == [
+        "/srv/audit/out",
+        "/mnt/a",
+    ]
+
+
+def test_a_bucket_has_defaults_that_lock_nothing():
+    """
+    Documents, no prefix, the bucket's own encryption.
+    """
+    (table,) = read(to_s3()).deliver
+
+    assert table == S3Table(to="s3", bucket="audit")
+    assert isinstance(table, S3Table)
+    assert (table.contents, table.kms_key, table.lock_mode) == ("documents", None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("deliver = 1", "deliver: "),
+        ("deliver = ['a']", 'to must be "folder" or "s3"'),
+        ("[deliver]\nto = 'folder'", "deliver: "),
+        ("[[deliver]]\npath = '/a'", 'to must be "folder" or "s3"'),
+        ("[[deliver]]\nto = 'ftp'\npath = '/a'", 'to must be "folder" or "s3"'),
+        ("[[deliver]]\nto = 1", 'to must be "folder" or "s3"'),
+        ("[[deliver]]\nto = 'folder'", "deliver.0.folder.path"),
+        ("[[deliver]]\nto = 'folder'\npath = ''", "deliver.0.folder.path"),
+        ("[[deliver]]\nto = 'folder'\npath = 1", "deliver.0.folder.path"),
+        ("[[deliver]]\nto = 'folder'\npath = '/a'\nbucket = 'a'", "deliver.0.folder.bucket"),
+        ("[[deliver]]\nto = 'folder'\npath = '/a'\ncontents = 'all'", "deliver.0.folder.contents"),
+        ("[[deliver]]\nto = 's3'", "deliver.0.s3.bucket"),
+        ("[[deliver]]\nto = 's3'\nbucket = 'arn:aws:s3:::audit'", "deliver.0.s3.bucket"),
+        ("[[deliver]]\nto = 's3'\nbucket = 'Audit'", "deliver.0.s3.bucket"),
+        ("[[deliver]]\nto = 's3'\nbucket = 'audit--use1-az4--x-s3'", "directory bucket"),
+        (to_s3("prefix = '/a'"), "deliver.0.s3.prefix"),
+        (to_s3("prefix = 'a/'"), "deliver.0.s3.prefix"),
+        (to_s3("prefix = 'a/../b'"), "deliver.0.s3.prefix"),
+        (to_s3("prefix = 'a//b'"), "deliver.0.s3.prefix"),
+        (to_s3("expected_owner = '1234'"), "deliver.0.s3.expected_owner"),
+        (to_s3("expected_owner = 123456789012"), "deliver.0.s3.expected_owner"),
+        (to_s3("kms_key = 'not a key'"), "deliver.0.s3.kms_key"),
+        (to_s3("lock_mode = 'governance'"), "lock_mode needs retain_days"),
+        (to_s3("retain_days = 30"), "retain_days needs lock_mode"),
+        (to_s3("lock_mode = 'GOVERNANCE'", "retain_days = 30"), "deliver.0.s3.lock_mode"),
+        (to_s3("lock_mode = 'compliance'", "retain_days = 0"), "deliver.0.s3.retain_days"),
+        (to_s3("lock_mode = 'compliance'", "retain_days = 36501"), "deliver.0.s3.retain_days"),
+        (to_s3("lock_mode = 'compliance'", "retain_days = 1.5"), "deliver.0.s3.retain_days"),
+        (to_s3("secret_key = 'x'"), "deliver.0.s3.secret_key"),
+    ],
+)
+def test_a_destination_that_does_not_fit_is_refused(text, said):
+    """
+    Half a lock is no lock, and a key or prefix that is guessed leads elsewhere.
+    """
+    (line,) = refuse(text)
+
+    assert line.startswith("orgproof.toml: deliver")
+    assert said in line
+
+
+def test_a_refused_destination_shows_no_secret():
+    """
+    Somebody who writes a key into the settings does not find it in a log.
+    """
+    assert SECRET not in "".join(refuse(to_s3(f"secret_key = '{SECRET}'")))
+
+
+def test_settings_that_a_run_keeps_can_name_whole_paths_only():
+    """
+    Where their file once stood nobody knows any more.
+    """
+    text = "[[deliver]]\nto = 'folder'\npath = '{}'"
+
+    (table,) = read_stored_settings(text.format("/mnt/a").encode(), "settings.toml", {}).deliver
+    assert isinstance(table, FolderTable)
+    assert table.path == "/mnt/a"
+
+    with pytest.raises(SettingsError, match="--config"):
+        read_stored_settings(text.format("out").encode(), "settings.toml", {})
