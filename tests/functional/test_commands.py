@@ -24,6 +24,7 @@ pytestmark = pytest.mark.functional
         ("demo",),
         ("render",),
         ("sample",),
+        ("deliver",),
         ("frameworks",),
         ("frameworks", "list"),
         ("frameworks", "show"),
@@ -43,7 +44,8 @@ def test_every_command_explains_itself(command, words):
 
 
 @pytest.mark.parametrize(
-    "words", [("scan",), ("demo",), ("render",), ("sample",), ("frameworks", "check")]
+    "words",
+    [("scan",), ("demo",), ("render",), ("sample",), ("deliver",), ("frameworks", "check")],
 )
 def test_help_has_an_example(command, words):
     """
