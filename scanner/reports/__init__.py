@@ -6,10 +6,22 @@ and fonts that ship with orgproof. So the same evidence gives the same bytes. A 
 module and one line in `FORMATS`.
 """
 
+import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from scanner.evidence import StoredRun
+from scanner.interfaces import PdfSigner
+
+# The same evidence gives the same bytes, whatever a machine's language is and whatever else is installed there.
+os.environ.update(
+    # Where there is lxml, openpyxl writes with it, and other bytes than without it.
+    OPENPYXL_LXML="False",
+    # Where there is more than one font for a script, the language decides which, and what the font is called.
+    FC_LANG="en",
+    PANGO_LANGUAGE="en",
+)
 
 Renderer = Callable[[StoredRun, Path], list[Path]]
 """
@@ -23,10 +35,16 @@ the evidence cannot be read.
 # The libraries behind a format cost up to a second to import, so each waits until it is asked for.
 
 
-def _render_pdf(run: StoredRun, folder: Path) -> list[Path]:
-    from scanner.reports.pdf import render_pdf  # noqa: PLC0415
+def draw_pdf(run: StoredRun, folder: Path, sign: PdfSigner | None = None) -> list[Path]:
+    """
+    Write the PDF, signed by `sign` where it is given. See `Renderer`.
+    """
+    with warnings.catch_warnings():
+        # Without fonts of the system the one that is shipped is used, and nothing is ugly.
+        warnings.filterwarnings("ignore", "No fonts configured in FontConfig", UserWarning)
+        from scanner.reports.pdf import render_pdf  # noqa: PLC0415
 
-    return render_pdf(run, folder)
+    return render_pdf(run, folder, sign)
 
 
 def _render_workbook(run: StoredRun, folder: Path) -> list[Path]:
@@ -48,7 +66,7 @@ def _render_json(run: StoredRun, folder: Path) -> list[Path]:
 
 
 FORMATS: dict[str, Renderer] = {
-    "pdf": _render_pdf,
+    "pdf": draw_pdf,
     "xlsx": _render_workbook,
     "csv": _render_csv,
     "json": _render_json,
@@ -57,4 +75,4 @@ FORMATS: dict[str, Renderer] = {
 Every format by the name that `--format` takes, in the order in which they are drawn.
 """
 
-__all__ = ["FORMATS", "Renderer"]
+__all__ = ["FORMATS", "Renderer", "draw_pdf"]

@@ -163,6 +163,8 @@ def write_summary(workbook: Workbook, run: StoredRun, page: Print) -> None:
     for sentence in (conclude(summary), complete(summary), describe_parent(summary)):
         sheet.lines(sentence or "")
     _write_warnings(sheet, summary)
+    for sentence in facts.describe_parts(summary):
+        sheet.lines(sentence)
     sheet.heading("What this is")
     for label, value in facts.list_identity(run):
         sheet.row([label, value])
@@ -206,6 +208,7 @@ def write_method(workbook: Workbook, run: StoredRun, page: Print) -> None:
         _write_framework(sheet, run, framework)
     sheet.heading("How to verify")
     sheet.row(["Seal (SHA-256 of manifest.json)", run.manifest_sha256])
+    sheet.row(["Signature", facts.describe_signature(run)])
     for pair in method.VERIFY:
         sheet.paragraph(*pair)
 

@@ -20,6 +20,7 @@ from scanner.reports.wording import (
 from scanner.summary import (
     CheckTotals,
     ScopeTotals,
+    Sitting,
     Summary,
     Window,
 )
@@ -75,6 +76,8 @@ def list_identity(run: StoredRun) -> list[tuple[str, str]]:
         ("Period", summary.period),
         ("Collection started", format_moment(window.started)),
         ("Collection finished", format_moment(window.finished)),
+        *list_parts(summary),
+        *_list_continued(summary),
         ("Reports made", _describe_range(window)),
         ("Frameworks", frameworks or MISSING),
         ("Accounts looked at", describe_selection(summary)),
@@ -92,8 +95,88 @@ def list_identity(run: StoredRun) -> list[tuple[str, str]]:
         ("Made with", f"orgproof {summary.tool_version}"),
         ("Run", summary.run_id),
         ("Seal (SHA-256 of manifest.json)", run.manifest_sha256),
+        ("Signature", describe_signature(run)),
         *([("Judges again the run sealed as", summary.parent)] if summary.parent else []),
     ]
+
+
+SHOWN_PARTS = 4
+"""
+How many of the times at which a run was collected its cover names.
+"""
+
+
+def describe_signature(run: StoredRun, digits: int | None = None) -> str:
+    """
+    Say which key the run's signature names, by all or the first digits of its id, or that it is unsigned.
+
+    Whether the signature is good, only somebody with the public key can tell.
+    """
+    key_id = run.signed_by
+    if key_id is None:
+        return "unsigned"
+    shown = key_id if digits is None or len(key_id) <= digits else f"{key_id[:digits]}\u2026"
+    return f"signed by key {shown}"
+
+
+def list_parts(summary: Summary) -> list[tuple[str, str]]:
+    """
+    Return when each part of a run was collected that was stopped and resumed; nothing if it was done at once.
+    """
+    number = len(summary.sittings)
+    if number < 2:
+        return []
+    return [
+        (f"Part {index} of {number}", f"{_describe_time(part)}{_describe_change(part, summary)}")
+        for index, part in enumerate(summary.sittings, 1)
+    ]
+
+
+def _describe_time(part: Sitting) -> str:
+    if part.finished is None:
+        return f"from {format_moment(part.started)}, and ended without notice"
+    words = f"{format_moment(part.started)} to {format_moment(part.finished)}"
+    return f"{words}, interrupted" if part.interrupted else words
+
+
+def _describe_change(part: Sitting, summary: Summary) -> str:
+    """
+    Say what was different in a part: somebody else may have gone on, with another version.
+    """
+    caller = "" if part.caller_arn == summary.caller_arn else f", by {part.caller_arn}"
+    version = part.tool_version
+    tool = "" if version == summary.tool_version else f", with orgproof {version}"
+    return f"{caller}{tool}"
+
+
+def describe_parts(summary: Summary) -> list[str]:
+    """
+    Say in sentences that the evidence was not collected at once, and when it was; nothing if it was.
+    """
+    sentences = []
+    if number := len(list_parts(summary)):
+        times = [_describe_time(part) for part in summary.sittings[:SHOWN_PARTS]]
+        if number > SHOWN_PARTS:
+            times.append(f"and {count(number - SHOWN_PARTS, 'more part')}, listed with the method")
+        sentences.append(
+            f"This evidence was collected in {number:,} parts, not at once: {'; '.join(times)}."
+        )
+    if summary.continues is not None:
+        before = summary.continues
+        sentences.append(
+            f"It continues run {before.run_id} of {before.period}, begun on {format_moment(before.started)} and "
+            "sealed incomplete: what that run had read was taken over and not read again."
+        )
+    return sentences
+
+
+def _list_continued(summary: Summary) -> list[tuple[str, str]]:
+    before = summary.continues
+    if before is None:
+        return []
+    began = format_moment(before.started)
+    words = f"{before.run_id} of {before.period}, begun on {began}, seal {before.manifest_sha256}"
+    return [("Continues run", words)]
 
 
 def _describe_acceptances(summary: Summary) -> str:

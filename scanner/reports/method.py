@@ -2,7 +2,7 @@
 How the evidence came about and what it cannot show, in words: the same in the PDF and the workbook.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scanner.checks import BoundCheck, Subject
@@ -180,10 +180,29 @@ VERIFY: Sequence[tuple[str, str]] = (
         "in the run folder; it must say OK for each file, and needs nothing of ours",
     ),
     (
+        "orgproof verify RUN",
+        "checks all of this, derives every table again from the raw reports, and needs no network",
+    ),
+    (
         "orgproof render RUN",
         "draws these documents again from the evidence; the same version gives the same bytes",
     ),
 )
+
+CONTAINER: Mapping[str, str] = {
+    "a": (
+        "The document is in the form PDF/A-3a (ISO 19005-3, level A), made to be read unchanged for decades: every "
+        "font is inside it, and its structure is marked."
+    ),
+    "b": (
+        "The document is in the form PDF/A-3b (ISO 19005-3, level B), made to be read unchanged for decades: every "
+        "font is inside it, and its structure is marked. It is not level A, for a name in it has signs that "
+        "cannot be told as text."
+    ),
+}
+"""
+What the PDF says of its own form, by level.
+"""
 
 GLOSSARY: Sequence[tuple[str, str]] = (
     ("Console user", "an IAM user with a password for the AWS Management Console"),

@@ -20,6 +20,8 @@ from scanner.model import (
     Verdict,
 )
 from scanner.reports import facts, method
+from scanner.reports.attachments import collect_attachments
+from scanner.reports.container import LEVELS
 from scanner.reports.finding_pages import build_findings
 from scanner.reports.tables import (
     ACCEPTANCE_COLUMNS,
@@ -67,6 +69,11 @@ DIFFERENCES_LIMIT = 200
 How many accounts are listed whose users IAM counts differently.
 """
 
+KEY_DIGITS = 16
+"""
+How many digits of the id of the key that signed the run stand beside the seal.
+"""
+
 FRAMEWORKS_ON_COVER = 6
 """
 With more frameworks than this the list of contents has a page of its own.
@@ -98,6 +105,10 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
         "created": format_iso(summary.window.finished),
         "summary": summary,
         "seal": run.manifest_sha256,
+        "signature": facts.describe_signature(run, KEY_DIGITS),
+        "parts": facts.describe_parts(summary),
+        "attached": collect_attachments(run),
+        "level": LEVELS[0],
         "chapters": {name: f"{NUMBERS[name]} {title}" for name, title in _CHAPTERS},
         "numbers": NUMBERS,
         "notices": list_notices(summary),

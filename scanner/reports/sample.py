@@ -13,9 +13,9 @@ from shlex import quote
 from openpyxl import Workbook
 
 from scanner.evidence import StoredRun
-from scanner.evidence.derived import seal_derived
+from scanner.evidence.derived import seal_derived, stage_derived
 from scanner.evidence.sample import Sample
-from scanner.evidence.store import create_file, make_run_folder, write_file
+from scanner.evidence.store import create_file
 from scanner.model import Strata
 from scanner.records import encode
 from scanner.reports.archive import open_workbook, save_workbook
@@ -63,17 +63,17 @@ def keep_sample(run: StoredRun, sample: Sample, moment: datetime) -> Path:
     It holds `sample.csv`, `sample.xlsx`, `sample.json`, `manifest.json` and `SHA256SUMS`. Raises
     `EvidenceError` when the disk refuses.
     """
-    folder = make_run_folder(run.folder / "derived", moment)
-    write_file(folder / "sample.json", encode(sample))
-    write_csv(folder / "sample.csv", _list_columns(sample), _list_rows(sample))
-    _write_workbook(run, sample, folder / "sample.xlsx")
     facts = {
         "kind": sample.kind,
         "made": format_iso(moment),
         "tool": {"name": "orgproof", "version": sample.tool_version},
     }
-    seal_derived(folder, run.folder, facts)
-    return folder
+    with stage_derived(run.folder, moment) as store:
+        store.write("sample.json", encode(sample))
+        write_csv(store.folder / "sample.csv", _list_columns(sample), _list_rows(sample))
+        _write_workbook(run, sample, store.folder / "sample.xlsx")
+        seal_derived(store.folder, run.folder, facts)
+    return store.folder
 
 
 def describe_sample(sample: Sample) -> list[str]:

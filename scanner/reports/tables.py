@@ -4,6 +4,7 @@ The stored tables as plain rows: what every document reads, in the columns' stor
 A value is a str, bool, int, an aware UTC datetime, or None where it is missing.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pandas as pd
@@ -13,7 +14,7 @@ from scanner.acceptances import State
 from scanner.checks import Subject
 from scanner.errors import RenderError
 from scanner.evidence import StoredRun
-from scanner.evidence.tables import users_schema
+from scanner.evidence.tables import FINDINGS, HISTORY, users_schema
 from scanner.history import is_change
 
 Row = tuple[object, ...]
@@ -35,6 +36,28 @@ def list_records(frame: pd.DataFrame) -> list[dict[str, object]]:
     """
     names = [str(name) for name in frame.columns]
     return [dict(zip(names, row, strict=True)) for row in list_rows(frame)]
+
+
+def stream_findings(run: StoredRun) -> tuple[list[str], Iterator[Row]]:
+    """
+    Return the findings table's columns and its rows, read batch by batch.
+    """
+    rows = (row for frame in run.findings_in_batches() for row in list_rows(frame))
+    return list(FINDINGS.names), rows
+
+
+def stream_changes(run: StoredRun) -> tuple[list[str], Iterator[Row]]:
+    """
+    Return the columns and rows that `select_changes` selects, read batch by batch.
+    """
+    return list(HISTORY.names), _stream_changes(run)
+
+
+def _stream_changes(run: StoredRun) -> Iterator[Row]:
+    if run.summary.previous is None:
+        return
+    for frame in run.history_in_batches():
+        yield from list_rows(frame[is_change(frame, run.summary.window.started)])
 
 
 def list_user_columns(run: StoredRun) -> list[str]:
@@ -151,5 +174,7 @@ def _count_open_again(run: StoredRun) -> dict[str, int]:
     }
     if not expired:
         return {}
-    notes = run.findings()["acceptance_note"].value_counts()
-    return {name: int(notes.get(note, 0)) for note, name in expired.items()}
+    counted: Counter[str] = Counter()
+    for findings in run.findings_in_batches():
+        counted.update(findings["acceptance_note"].dropna())
+    return {name: counted[note] for note, name in expired.items()}

@@ -22,8 +22,10 @@ How many accents one letter may carry: more than any living script needs.
 
 _CUT = " (cut here; the JSON document holds the whole text)"
 
-# Without these two, Persian and many emoji fall apart; they reorder nothing.
-_JOINERS = frozenset("\u200c\u200d")
+JOINERS = frozenset("\u200c\u200d")
+"""
+Invisible, and kept: without these two, Persian and many emoji fall apart. They reorder nothing.
+"""
 
 # Spaces of other widths, private use, and characters newer than this Python: odd, but harmless.
 _KEPT_CATEGORIES = frozenset({"Zs", "Co", "Cn"})
@@ -81,7 +83,7 @@ def _show_char(char: str) -> str:
     if char.isprintable():
         return char
     code = ord(char)
-    is_kept = char in _JOINERS or unicodedata.category(char) in _KEPT_CATEGORIES
+    is_kept = char in JOINERS or unicodedata.category(char) in _KEPT_CATEGORIES
     # U+xFFFE and U+xFFFF are no characters at all, and XML refuses them.
     if is_kept and code & 0xFFFE != 0xFFFE:
         return char

@@ -21,7 +21,8 @@ from scanner.reports.tables import (
     list_account_checks,
     list_rows,
     list_user_columns,
-    select_changes,
+    stream_changes,
+    stream_findings,
     stream_users,
 )
 from scanner.reports.wording import NO_PREVIOUS_RUN, TITLE, list_notices
@@ -80,7 +81,7 @@ def render_workbook(run: StoredRun, folder: Path, row_limit: int = ROW_LIMIT) ->
     page = describe_page(run)
     with open_workbook(describe_document(summary)) as workbook:
         write_summary(workbook, run, page)
-        for layout, rows in _list_tables(run):
+        for layout, rows in list_tables(run):
             write_table(workbook, layout, rows, page, row_limit)
         write_method(workbook, run, page)
         with create_file(path) as file:
@@ -88,8 +89,11 @@ def render_workbook(run: StoredRun, folder: Path, row_limit: int = ROW_LIMIT) ->
     return [path]
 
 
-def _list_tables(run: StoredRun) -> Iterator[tuple[TableLayout, Iterable[Row]]]:
-    yield _lay_out("Findings", run.findings(), "No findings")
+def list_tables(run: StoredRun) -> Iterator[tuple[TableLayout, Iterable[Row]]]:
+    """
+    Yield the tables of a workbook in order, each with its layout and its rows.
+    """
+    yield _stream("Findings", stream_findings(run), "No findings")
     yield (
         TableLayout(
             "Accepted risks",
@@ -100,7 +104,7 @@ def _list_tables(run: StoredRun) -> Iterator[tuple[TableLayout, Iterable[Row]]]:
         ),
         list_acceptances(run),
     )
-    yield _lay_out("Changes", select_changes(run), _explain_no_changes(run))
+    yield _stream("Changes", stream_changes(run), _explain_no_changes(run))
     columns = list_user_columns(run)
     checks = frozenset(total.check for total in run.summary.checks)
     empty = "No account was read"
@@ -118,6 +122,13 @@ def _explain_no_changes(run: StoredRun) -> str:
     if run.summary.previous is None:
         return NO_PREVIOUS_RUN
     return "Nothing changed since the previous run, and nothing is open"
+
+
+def _stream(
+    title: str, table: tuple[list[str], Iterator[Row]], empty: str
+) -> tuple[TableLayout, Iterable[Row]]:
+    columns, rows = table
+    return TableLayout(title, columns, empty, WIDTHS, _MARKED), rows
 
 
 def _lay_out(
@@ -149,5 +160,5 @@ def describe_page(run: StoredRun) -> Print:
     return Print(
         header=f"{summary.organization_id}, {summary.period}",
         notice=f'&"Calibri,Bold"&K9B1C1C{labels}' if labels else "",
-        footer=f"orgproof {summary.tool_version}, seal {run.manifest_sha256[:16]}",
+        footer=f"orgproof {summary.tool_version}, seal {run.manifest_sha256}",
     )

@@ -10,6 +10,7 @@ import pytest
 import reports_fixture as fixture
 
 from scanner.errors import RenderError
+from scanner.evidence import StoredRun
 from scanner.evidence.tables import (
     CONTROLS,
     FINDINGS,
@@ -19,6 +20,7 @@ from scanner.evidence.tables import (
 )
 from scanner.model import Severity
 from scanner.reports import FORMATS
+from scanner.reports.csv_files import draw_table
 from scanner.reports.tables import ACCEPTANCE_COLUMNS, list_records
 from scanner.summary import CheckTotals
 
@@ -400,3 +402,37 @@ def test_json_carries_scopes_acceptances_changes_and_trend(eventful):
     assert [entry["id"] for entry in summary["acceptances"]][:2] == ["sealed-alice", "old-erin"]
     assert [point["period"] for point in summary["trend"]] == ["2026-Q3", "2026-Q4"]
     assert {row["state"] for row in document["changes"]} >= {"new", "fixed", "account-left"}
+
+
+def test_json_says_whose_signature_a_run_has(run):
+    """
+    Null where there is none, and the key's id where there is one.
+    """
+    (path,) = render(run, "json").values()
+    assert json.loads(path.read_bytes())["signed_by"] is None
+
+    envelope = {"signatures": [{"keyid": "ab" * 32, "sig": ""}]}
+    (run.folder / "manifest.dsse.json").write_text(json.dumps(envelope))
+    path.unlink()
+    (path,) = render(StoredRun(run.folder), "json").values()
+    assert json.loads(path.read_bytes())["signed_by"] == "ab" * 32
+
+
+@pytest.mark.parametrize("name", ["findings", "accounts"])
+def test_a_table_in_memory_is_the_file(run, name):
+    """
+    What the PDF carries and what lies beside it are the same bytes.
+    """
+    content = render(run, "csv")[f"{name}.csv"].read_bytes()
+
+    assert draw_table(run, name, len(content)) == content
+
+
+def test_a_table_that_grows_too_large_is_given_up(run):
+    """
+    One byte above the limit there is no table, and never half of one.
+    """
+    size = len(render(run, "csv")["findings.csv"].read_bytes())
+
+    assert draw_table(run, "findings", size - 1) is None
+    assert draw_table(run, "findings", 0) is None

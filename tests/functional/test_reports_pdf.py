@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pikepdf
@@ -14,13 +15,15 @@ from scanner.errors import RenderError
 from scanner.evidence import StoredRun
 from scanner.frameworks import bind_checks, find_frameworks
 from scanner.model import ReasonCode, Selection, Severity
-from scanner.pipeline import judge_again
+from scanner.pipeline import Press, judge_again
 from scanner.reports import finding_pages
 from scanner.reports.pages import build_pages
 from scanner.reports.pdf import ShippedFiles, fill_template, print_html, render_pdf
 from scanner.reports.wording import MISSING
+from scanner.summary import PreviousRun
 
 SEAL = "ab" * 32
+PRESS = Press(renderers={}, describe_tools=lambda _documents: {}, compare=lambda _old, _new: None)
 
 
 def draw(folder, accounts, **changes):
@@ -247,7 +250,7 @@ def test_every_page_carries_the_seal_and_its_number(ordinary):
     run, _, pages = ordinary
 
     for number, page in enumerate(pages, 1):
-        assert f"Seal {run.manifest_sha256[:16]}" in page
+        assert f"Seal {run.manifest_sha256} run {run.summary.run_id}" in page
         assert f"Page {number} of {len(pages)}" in page
 
 
@@ -325,7 +328,7 @@ def test_a_hostile_name_is_printed_as_text(hostile, name):
 
 def test_no_name_adds_anything_active_to_the_pdf(hostile):
     """
-    The document holds no link to the outside, no script, no attachment and no image.
+    The document holds no link to the outside, no script and no image, and no file but the evidence's own.
     """
     _, path, _ = hostile
 
@@ -336,10 +339,15 @@ def test_no_name_adds_anything_active_to_the_pdf(hostile):
                 kinds |= {
                     str(entry.get(key)) for key in ("/S", "/Subtype", "/Type") if key in entry
                 }
-        names = pdf.Root.get("/Names", pikepdf.Dictionary())
-        assert "/EmbeddedFiles" not in names
-        assert "/JavaScript" not in names
-    assert not kinds & {"/URI", "/JavaScript", "/Launch", "/GoToR", "/Filespec", "/Image"}
+        assert "/JavaScript" not in pdf.Root.Names
+        assert set(pdf.attachments) == {
+            "SHA256SUMS",
+            "accounts.csv",
+            "findings.csv",
+            "manifest.json",
+            "summary.json",
+        }
+    assert not kinds & {"/URI", "/JavaScript", "/Launch", "/GoToR", "/FileAttachment", "/Image"}
 
 
 @pytest.mark.parametrize(
@@ -382,7 +390,11 @@ def test_markup_that_reaches_for_a_file_stops_the_rendering(markup):
     Even if a name got through as markup, it could fetch nothing: there would be no document.
     """
     with pytest.raises(RenderError, match="the document asks for"):
-        print_html(f"<!DOCTYPE html><html><body>{markup}</body></html>", identifier=SEAL)
+        print_html(
+            f"<!DOCTYPE html><html><body>{markup}</body></html>",
+            identifier=SEAL,
+            moment=fixture.FINISHED,
+        )
 
 
 def test_a_value_the_template_lacks_is_an_error_and_not_a_blank(tmp_path):
@@ -673,7 +685,7 @@ def test_a_later_judgement_names_the_run_it_judges_again(eventful, tmp_path):
             return 0.0
 
     again = fixture.write_acceptances(fixture.accept("later", "odd"))
-    judged = judge_again(run.folder, None, read_acceptances(again, "again.yaml"), {}, Later())
+    judged = judge_again(run.folder, None, read_acceptances(again, "again.yaml"), PRESS, Later())
     pages = read_pages(print_run(StoredRun(judged.folder), tmp_path))
 
     assert run.manifest_sha256 in pages[0]
@@ -727,3 +739,82 @@ def test_text_from_the_acceptance_file_is_printed_as_text(tmp_path, name):
     assert "<img" not in html
     assert "<script" not in html
     assert str(escape(name)) in html
+
+
+def test_a_run_that_was_resumed_says_when_it_was_collected(tmp_path):
+    """
+    Cover and method give each part's times, and that one ended without notice; it was not one window.
+    """
+    first, killed, last = fixture.list_sittings(12, None, 5)
+    sittings = (first, killed, replace(last, caller_arn="arn:aws:iam::000000000017:user/eve"))
+    _, path = draw(tmp_path, fixture.clean(), frameworks=(), sittings=sittings)
+    pages = read_pages(path)
+
+    assert (
+        "This evidence was collected in 3 parts, not at once: 2026-11-24 10:15 UTC to 2026-11-24 10:27 UTC, "
+        "interrupted; from 2026-11-24 11:15 UTC, and ended without notice; 2026-11-24 12:15 UTC to "
+        "2026-11-24 12:20 UTC."
+    ) in pages[0]
+    text = " ".join(pages[1:])
+    for words in (
+        "Part 1 of 3 2026-11-24 10:15 UTC to 2026-11-24 10:27 UTC, interrupted",
+        "Part 2 of 3 from 2026-11-24 11:15 UTC, and ended without notice",
+        "Part 3 of 3 2026-11-24 12:15 UTC to 2026-11-24 12:20 UTC, by arn:aws:iam::000000000017:user/eve",
+    ):
+        assert words in text
+
+
+def test_a_cover_does_not_overflow_with_parts(tmp_path):
+    """
+    A run that was resumed often names the first parts, and lists all of them with the method.
+    """
+    run, path = draw(
+        tmp_path,
+        [*fixture.clean(), fixture.missed("555555555555", "unreachable")],
+        frameworks=(),
+        sittings=fixture.list_sittings(*[1] * 40),
+        continues=PreviousRun("20261101T080000Z", "2026-Q4", fixture.STARTED, SEAL),
+        simulated=True,
+        endpoint="http://127.0.0.1:1",
+        selection=Selection(ous=("ou-ab12-11111111",)),
+    )
+    pages = read_pages(path)
+
+    assert "collected in 40 parts, not at once" in pages[0]
+    assert "and 36 more parts, listed with the method." in pages[0]
+    assert "Part 40 of 40 2026-11-26 01:15 UTC" in " ".join(pages)
+    assert f"{run.manifest_sha256} · unsigned" in pages[0]
+
+
+def test_a_run_that_continues_another_names_it(tmp_path):
+    """
+    Evidence that was taken over is older than the window, so the run it comes from is named with its seal.
+    """
+    before = PreviousRun("20261101T080000Z", "2026-Q4", fixture.STARTED - timedelta(days=23), SEAL)
+    _, path = draw(tmp_path, fixture.clean(), frameworks=(), continues=before)
+    pages = read_pages(path)
+
+    assert (
+        "It continues run 20261101T080000Z of 2026-Q4, begun on 2026-11-01 10:15 UTC and sealed incomplete"
+    ) in pages[0]
+    assert squeeze(f"begun on 2026-11-01 10:15 UTC, seal {SEAL}") in squeeze(" ".join(pages[1:]))
+
+
+def test_a_run_collected_at_once_speaks_of_no_parts(ordinary):
+    """
+    The sentence means something because it stands only where it is true.
+    """
+    _, _, pages = ordinary
+
+    assert not [page for page in pages if "not at once" in page or "Part 1 of" in page]
+
+
+def test_an_unsigned_run_says_so_where_the_seal_is_explained(ordinary):
+    """
+    Cover and method say it plainly, for a seal alone proves nothing against who can write the folder.
+    """
+    run, _, pages = ordinary
+
+    assert f"{run.manifest_sha256} · unsigned" in pages[0]
+    assert f"{run.manifest_sha256} · unsigned" in " ".join(pages[1:])
+    assert "Signature unsigned" in " ".join(pages[1:])

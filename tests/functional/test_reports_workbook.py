@@ -1,3 +1,4 @@
+import json
 import re
 import zipfile
 from datetime import datetime
@@ -6,6 +7,7 @@ import openpyxl
 import pytest
 import reports_fixture as fixture
 
+from scanner.evidence import StoredRun
 from scanner.evidence.tables import FINDINGS
 from scanner.model import Selection
 from scanner.reports.workbook import render_workbook
@@ -421,3 +423,53 @@ def test_a_sheet_of_very_many_columns_prints_on_more_than_one_page(ordinary):
 
     assert workbook["Summary"].page_setup.fitToWidth == 1
     assert workbook["Users"].page_setup.fitToWidth > 2
+
+
+def test_the_whole_seal_is_printed_below_each_sheet(ordinary):
+    """
+    A printed sheet names the evidence it belongs to.
+    """
+    run, workbook = ordinary
+
+    for sheet in workbook:
+        assert run.manifest_sha256 in sheet.oddFooter.left.text
+        assert len(str(sheet.oddFooter)) <= 255  # Excel's limit for a footer
+
+
+def test_an_unsigned_run_says_so_in_the_workbook(ordinary):
+    """
+    Summary and Method say it beside the seal.
+    """
+    _, workbook = ordinary
+
+    for name in ("Summary", "Method"):
+        rows = list(workbook[name].iter_rows(values_only=True))
+        assert [row[1] for row in rows if row[0] == "Signature"] == ["unsigned"]
+
+
+def test_a_signed_run_names_the_key_in_the_workbook(tmp_path):
+    """
+    The id stands there whole, as the run's signature names it.
+    """
+    run = fixture.write_run(tmp_path, fixture.clean(), frameworks=())
+    envelope = {"signatures": [{"keyid": "ab" * 32, "sig": ""}]}
+    (run.folder / "manifest.dsse.json").write_text(json.dumps(envelope))
+
+    (path,) = render_workbook(StoredRun(run.folder), tmp_path)
+
+    rows = list(openpyxl.load_workbook(path)["Summary"].iter_rows(values_only=True))
+    assert [row[1] for row in rows if row[0] == "Signature"] == [f"signed by key {'ab' * 32}"]
+
+
+def test_a_run_that_was_resumed_lists_its_parts_in_the_workbook(tmp_path):
+    """
+    Each part of the collection has its times, and one that was killed says how it ended.
+    """
+    _, path = draw(tmp_path, fixture.clean(), sittings=fixture.list_sittings(12, None, 5))
+    summary = openpyxl.load_workbook(path)["Summary"]
+    said = {row[0]: row[1] for row in summary.iter_rows(values_only=True)}
+
+    assert said["Part 1 of 3"] == "2026-11-24 10:15 UTC to 2026-11-24 10:27 UTC, interrupted"
+    assert said["Part 2 of 3"] == "from 2026-11-24 11:15 UTC, and ended without notice"
+    assert said["Part 3 of 3"] == "2026-11-24 12:15 UTC to 2026-11-24 12:20 UTC"
+    assert any("collected in 3 parts, not at once" in text for text in texts(summary))
