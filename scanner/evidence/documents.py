@@ -89,7 +89,8 @@ def compare_documents(
     """
     Hold documents drawn again against those that a run lists. `compare` says how the content of two differs.
 
-    A signature is no part of a document's content: it is appended to the bytes that were drawn.
+    A signature is no part of a document's content: it is appended to the bytes that were drawn, and changes
+    nothing that `compare` sees.
     """
     listed = decode(DocumentList, read_file(folder / DOCUMENTS), str(folder / DOCUMENTS))
     names = {entry.path for entry in listed.documents}
@@ -97,9 +98,10 @@ def compare_documents(
         line for path in documents for line in _compare(folder, names, path, compare)
     )
     tools = tuple(
-        f"{name} {listed.made_with.get(name, 'absent')} then, {made_with.get(name, 'absent')} now"
-        for name in sorted({*listed.made_with, *made_with})
-        if listed.made_with.get(name) != made_with.get(name)
+        f"{name} {listed.made_with[name]} then, {made_with[name]} now"
+        # What only one of them names was not needed for the other's documents, such as a font.
+        for name in sorted(listed.made_with.keys() & made_with.keys())
+        if listed.made_with[name] != made_with[name]
     )
     return Comparison(not differences, differences, tools)
 
@@ -112,7 +114,9 @@ def _compare(
         yield f"{new.name}: was not drawn then"
         return
     drawn, listed = read_file(new), read_file(folder / name)
+    if drawn == listed:
+        return
+    difference = compare(folder / name, new)
     is_signed = new.suffix == ".pdf" and listed.startswith(drawn)
-    if drawn != listed and not is_signed:
-        difference = compare(folder / name, new)
+    if difference or not is_signed:
         yield f"{new.name}: {difference or 'equal content in other bytes'}"
