@@ -31,7 +31,6 @@ from scanner.summary import CheckTotals, Summary
 
 _UNPACK = Path(__file__).with_name("unpack.py")
 _MODULES = {"xlsx": ("openpyxl",), "pdf": ("pypdf",)}
-_SEAL_SHOWN = 16
 _SHOWN = 100
 _LARGE_PDF = 2 * 1024 * 1024
 """
@@ -58,7 +57,7 @@ class Readback:
         for path in self._paths:
             kind = path.rpartition(".")[2]
             if kind in _MODULES:
-                words = [seal[:_SEAL_SHOWN]] if kind == "pdf" else []
+                words = [seal] if kind == "pdf" else []
                 modules = _MODULES[kind]
                 reading = Quarantine(folder / path, _UNPACK, modules, [kind, *words], limits)
                 self._reading[path] = stack.enter_context(reading)
@@ -218,7 +217,7 @@ def compare_pdf(found: Mapping[str, Any], run: StoredRun) -> Iterator[str]:
     summary = run.summary
     text = " ".join(" ".join(found.get("texts", ())).split())
     if lacking := found.get("lacking"):
-        yield f"page {lacking[0]} does not carry the seal {run.manifest_sha256[:_SEAL_SHOWN]}"
+        yield f"page {lacking[0]} does not carry the seal {run.manifest_sha256}"
     if actions := found.get("actions"):
         yield f"does something when it is opened ({', '.join(actions)}), and orgproof's documents never do"
     if _squeeze(conclude(summary)) not in _squeeze(text):
