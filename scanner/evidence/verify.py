@@ -19,13 +19,10 @@ What this does not prove: without a signature, or a seal that was published wher
 it, whoever can write the folder can make all of it again, and it verifies.
 """
 
-import tempfile
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -33,34 +30,28 @@ from typing import Protocol
 import pyarrow.parquet as pq
 
 from scanner.errors import EvidenceError, OrgproofError, SettingsError
+from scanner.evidence.case import JUDGEMENT, Case, SkippedStepError, name_place
 from scanner.evidence.chain import check_copy, check_given
 from scanner.evidence.inventory import (
     DERIVED,
-    Inventory,
     check_files,
     find_extra,
     find_odd,
-    read_inventory,
 )
 from scanner.evidence.population import (
-    Population,
     check_accounts,
     check_reports,
     check_rows,
     count_reports,
     find_strays,
-    read_population,
 )
-from scanner.evidence.previous import read_summary
 from scanner.evidence.replay import check_totals
 from scanner.evidence.replica import (
     TABLES,
-    Replica,
     Source,
     compare_summaries,
     compare_tables,
     list_rewritten,
-    make_replica,
 )
 from scanner.evidence.run import StoredRun
 from scanner.evidence.seal import (
@@ -76,17 +67,11 @@ from scanner.evidence.signature import (
     read_public_key,
     verify_envelope,
 )
-from scanner.evidence.survey import Survey, read_regular, survey
-from scanner.summary import Summary
+from scanner.evidence.survey import read_regular, survey
 
 DETAILS_LIMIT = 25
 """
 How many faults one step names; the others are counted.
-"""
-
-JUDGEMENT = "judgement"
-"""
-What the manifest of a derived folder calls a judgement by other catalogs or acceptances.
 """
 
 
@@ -135,12 +120,6 @@ Begins to read documents back: what it starts ends with the stack. It is given t
 """
 
 
-class _SkippedError(Exception):
-    """
-    That a step has nothing to look at, or cannot look.
-    """
-
-
 @dataclass(slots=True)
 class _Findings:
     """
@@ -160,81 +139,6 @@ class _Findings:
         room = DETAILS_LIMIT - len(self.faults)
         self.faults += [f"{prefix}{fault}" for fault in islice(faults, max(room, 0))]
         self.more += sum(1 for _ in faults)
-
-
-class _Case:
-    """
-    One folder under examination: a run, or a judgement that was derived from one.
-    """
-
-    def __init__(
-        self, folder: Path, stack: ExitStack, found: Survey, derived_from: Source | None = None
-    ) -> None:
-        self.folder = folder
-        self.found = found
-        self._stack = stack
-        self._derived_from = derived_from
-
-    @cached_property
-    def inventory(self) -> Inventory:
-        return read_inventory(
-            self.folder,
-            self.found,
-            below=_is_derived_evidence if self._derived_from else _is_evidence,
-            has_documents=lambda facts: not self._derived_from or facts.get("kind") == JUDGEMENT,
-        )
-
-    @cached_property
-    def source(self) -> Source:
-        """
-        Where the tables come from. A run's id is what its manifest says: a kept folder may be called anything.
-        """
-        if self._derived_from is not None:
-            return self._derived_from
-        return Source(self.folder, self.folder / "raw", str(self.inventory.facts.get("run_id")))
-
-    @cached_property
-    def summary(self) -> Summary:
-        self.need("summary.json")
-        return read_summary(self.folder / "summary.json")
-
-    @cached_property
-    def _made(self) -> Replica | OrgproofError:
-        place = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="orgproof-")))
-        try:
-            return make_replica(self.source, place)
-        except OrgproofError as exc:
-            return exc
-        except Exception as exc:  # noqa: BLE001 - as in `_take`
-            return EvidenceError(_name_place(exc))
-
-    @property
-    def replica(self) -> Replica:
-        if isinstance(self._made, OrgproofError):
-            raise EvidenceError(f"the tables cannot be derived again: {self._made}")
-        return self._made
-
-    @cached_property
-    def population(self) -> Population:
-        accounts = self.replica.choose("accounts")
-        return read_population(self.folder, self.source.raw, accounts)
-
-    def need(self, *names: str) -> None:
-        """
-        Raise `EvidenceError` unless these are regular files of sane sizes.
-        """
-        for name in names:
-            if name in self.found.oddities:
-                raise EvidenceError(f"{name}: {self.found.oddities[name]}, and is not opened")
-            if name not in self.found.files:
-                raise EvidenceError(f"{name}: is missing")
-
-    def need_sane(self) -> None:
-        """
-        Skip the step when the folder holds what cannot be read safely.
-        """
-        if self.found.oddities:
-            raise _SkippedError("the folder holds what is not safe to read; see step 2")
 
 
 def verify_run(
@@ -258,7 +162,7 @@ def verify_run(
     if public_key is not None:
         read_public_key(public_key)
     with ExitStack() as stack:
-        case = _Case(folder, stack, found)
+        case = Case(folder, stack, found)
         documents = _start_documents(case, stack, read_documents)
         steps: tuple[tuple[str, Callable[[_Findings], None]], ...] = (
             ("files and hashes", lambda said: _check_files(case, said)),
@@ -283,12 +187,12 @@ def _take(number: int, title: str, examine: Callable[[_Findings], None]) -> Step
     said = _Findings()
     try:
         examine(said)
-    except _SkippedError as exc:
+    except SkippedStepError as exc:
         return Step(number, title, Result.SKIPPED, str(exc), limits=tuple(said.limits))
     except OrgproofError as exc:
         said.add(str(exc).splitlines())
     except Exception as exc:  # noqa: BLE001 - hostile input must end in a failed step, whatever it breaks
-        said.add([f"cannot be read: {_name_place(exc)}; this is no evidence that orgproof wrote"])
+        said.add([f"cannot be read: {name_place(exc)}; this is no evidence that orgproof wrote"])
     faults = tuple(said.faults)
     if said.more:
         faults += (f"and {said.more:,} more",)
@@ -296,24 +200,7 @@ def _take(number: int, title: str, examine: Callable[[_Findings], None]) -> Step
     return Step(number, title, result, said.said, faults, tuple(said.limits))
 
 
-def _name_place(error: Exception) -> str:
-    """
-    Name an error that nobody foresaw by its kind and the line it comes from.
-    """
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "scanner" in Path(frame.filename).parts] or frames
-    return f"{type(error).__name__} in {Path(ours[-1].filename).name}, line {ours[-1].lineno}"
-
-
-def _is_evidence(path: str) -> bool:
-    return path == "summary.json" or path.startswith(("raw/", "inputs/", "tables/"))
-
-
-def _is_derived_evidence(path: str) -> bool:
-    return not path.startswith(("raw/", f"{DERIVED}/"))
-
-
-def _check_files(case: _Case, said: _Findings) -> None:
+def _check_files(case: Case, said: _Findings) -> None:
     inventory = case.inventory
     said.add(inventory.problems)
     said.add(check_files(case.folder, inventory.files, case.found))
@@ -326,7 +213,7 @@ def _check_files(case: _Case, said: _Findings) -> None:
     )
 
 
-def _check_extra(case: _Case, said: _Findings) -> None:
+def _check_extra(case: Case, said: _Findings) -> None:
     said.add(find_odd(case.found))
     try:
         said.add(find_extra(case.found, case.inventory))
@@ -335,14 +222,14 @@ def _check_extra(case: _Case, said: _Findings) -> None:
     said.said = f"{_count(len(case.found.files), 'file')} and nothing else"
 
 
-def _check_signature(case: _Case, public_key: bytes | None, said: _Findings) -> None:
+def _check_signature(case: Case, public_key: bytes | None, said: _Findings) -> None:
     envelopes = {MANIFEST: SIGNATURE, DOCUMENTS: DOCUMENTS_SIGNATURE}
     present = [name for name, envelope in envelopes.items() if envelope in case.found.files]
     if public_key is None and not present:
         said.limits.append(
             "who sealed it: the run is not signed, so whoever can write to the folder can make all of it again"
         )
-        raise _SkippedError("the run is not signed, and no key was given")
+        raise SkippedStepError("the run is not signed, and no key was given")
     keys = set()
     for name, envelope in envelopes.items():
         if envelope not in case.found.files:
@@ -365,12 +252,12 @@ def _check_signature(case: _Case, public_key: bytes | None, said: _Findings) -> 
         said.limits.append(
             f"who sealed it: the signature names key {named} and was not checked; give --public-key"
         )
-        raise _SkippedError(
+        raise SkippedStepError(
             f"signed by key {named}, and no --public-key was given to check it with"
         )
 
 
-def _check_chain(case: _Case, previous: Path | None, said: _Findings) -> None:
+def _check_chain(case: Case, previous: Path | None, said: _Findings) -> None:
     case.need_sane()
     summary = case.summary
     said.add(check_copy(case.folder, summary))
@@ -391,12 +278,12 @@ def _check_chain(case: _Case, previous: Path | None, said: _Findings) -> None:
         )
 
 
-def _check_previous(case: _Case, previous: Path, said: _Findings) -> None:
+def _check_previous(case: Case, previous: Path, said: _Findings) -> None:
     """
     Hold the run that was given against the one that is named, file by file.
     """
     found = survey(previous)
-    before = _Case(previous, ExitStack(), found)
+    before = Case(previous, ExitStack(), found)
     inventory = before.inventory
     said.add(check_given(previous, case.summary.previous, inventory.sha256))
     inner = _Findings()
@@ -407,7 +294,7 @@ def _check_previous(case: _Case, previous: Path, said: _Findings) -> None:
     said.said += ", and that run's files are whole"
 
 
-def _check_accounts(case: _Case, said: _Findings) -> None:
+def _check_accounts(case: Case, said: _Findings) -> None:
     case.need_sane()
     population = case.population
     said.add(check_accounts(population))
@@ -417,14 +304,14 @@ def _check_accounts(case: _Case, said: _Findings) -> None:
     )
 
 
-def _check_reports(case: _Case, said: _Findings) -> None:
+def _check_reports(case: Case, said: _Findings) -> None:
     case.need_sane()
     said.add(check_reports(case.population))
     said.add(check_rows(case.population, case.replica.choose("users")))
     said.said = f"{_count(count_reports(case.population), 'raw report')}, each of its own account"
 
 
-def _check_tables(case: _Case, said: _Findings) -> None:
+def _check_tables(case: Case, said: _Findings) -> None:
     case.need_sane()
     replica = case.replica
     said.add(compare_tables(replica))
@@ -437,7 +324,7 @@ def _check_tables(case: _Case, said: _Findings) -> None:
         said.said += f"; {', '.join(rewritten)} equal in content and not in bytes, so another pyarrow wrote them"
 
 
-def _compare_names(case: _Case) -> Iterator[str]:
+def _compare_names(case: Case) -> Iterator[str]:
     expected = {f"tables/{table}.parquet" for table in TABLES}
     for path in sorted(
         {path for path in case.found.files if path.startswith("tables/")} - expected
@@ -445,7 +332,7 @@ def _compare_names(case: _Case) -> Iterator[str]:
         yield f"{path}: is no table of a run"
 
 
-def _check_totals(case: _Case, said: _Findings) -> None:
+def _check_totals(case: Case, said: _Findings) -> None:
     case.need_sane()
     summary = case.summary
     try:
@@ -478,7 +365,7 @@ def _check_totals(case: _Case, said: _Findings) -> None:
     )
 
 
-def _compare_facts(case: _Case) -> Iterator[str]:
+def _compare_facts(case: Case) -> Iterator[str]:
     """
     Yield each fact of the manifest that is not the summary's.
     """
@@ -490,7 +377,7 @@ def _compare_facts(case: _Case) -> Iterator[str]:
 
 
 def _start_documents(
-    case: _Case, stack: ExitStack, read_documents: ReadDocuments | None
+    case: Case, stack: ExitStack, read_documents: ReadDocuments | None
 ) -> DocumentsCheck | None:
     """
     Begin to read documents back while the other steps are taken: it needs as long as all of them.
@@ -508,20 +395,20 @@ def _start_documents(
         return None
 
 
-def _check_documents(case: _Case, documents: DocumentsCheck | None, said: _Findings) -> None:
+def _check_documents(case: Case, documents: DocumentsCheck | None, said: _Findings) -> None:
     case.need_sane()
     listed = case.inventory.documents
     if listed is None:
         raise EvidenceError(f"{DOCUMENTS}: cannot be read, so no document is known")
     if documents is None:
         said.limits.append("that the documents carry these numbers: they were not read back")
-        raise _SkippedError("the documents were not read back")
+        raise SkippedStepError("the documents were not read back")
     said.said, faults = documents.finish(case.replica.run)
     said.add(faults)
 
 
 def _check_derived(
-    case: _Case, stack: ExitStack, read_documents: ReadDocuments | None, said: _Findings
+    case: Case, stack: ExitStack, read_documents: ReadDocuments | None, said: _Findings
 ) -> None:
     inside = {path for path in case.found.folders if path.startswith(f"{DERIVED}/")}
     names = sorted(path for path in inside if path.count("/") == 1)
@@ -534,7 +421,7 @@ def _check_derived(
     if DERIVED in case.found.folders and not names:
         said.add([f"{DERIVED}: is empty; remove it"])
     if not names and not said.faults:
-        raise _SkippedError("nothing was derived later")
+        raise SkippedStepError("nothing was derived later")
     for name in names:
         inner = _Findings()
         _examine_derived(case, case.folder / name, stack, read_documents, inner)
@@ -545,7 +432,7 @@ def _check_derived(
 
 
 def _examine_derived(
-    run: _Case,
+    run: Case,
     folder: Path,
     stack: ExitStack,
     read_documents: ReadDocuments | None,
@@ -558,7 +445,7 @@ def _examine_derived(
         found = survey(folder)
         seal = run.inventory.sha256
         run_id = str(run.inventory.facts.get("run_id"))
-        case = _Case(folder, stack, found, Source(folder, run.source.raw, run_id, seal))
+        case = Case(folder, stack, found, Source(folder, run.source.raw, run_id, seal))
         _check_files(case, said)
         _check_extra(case, said)
         if case.inventory.facts.get("run") != {"run_id": run_id, "manifest_sha256": seal}:
@@ -572,7 +459,7 @@ def _examine_derived(
         if documents is not None:
             _, faults = documents.finish(case.replica.run)
             said.add(faults)
-    except (OrgproofError, _SkippedError) as exc:
+    except (OrgproofError, SkippedStepError) as exc:
         said.add(str(exc).splitlines())
 
 
