@@ -528,6 +528,7 @@ def _resume(
             )
         if not run.is_dir():
             raise SettingsError(f"{run}: is no folder; give the folder of the run to go on with")
+        run = run.absolute()  # a new run goes beside it, also beside "."
         terms = read_task(run).terms
         stored = run / "inputs" / "settings.toml"
         if config is None and stored.exists():

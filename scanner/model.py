@@ -269,7 +269,8 @@ class Terms:
     Stored as `inputs/settings.json`; holds no secret. `roles` names another role for single
     accounts. `endpoint` is None unless an AWS endpoint was overridden on purpose. Times are seconds, but for
     `max_report_age_hours`: a report older than that when fetched tells nothing. `scopes` holds the
-    frameworks whose scope is declared.
+    frameworks whose scope is declared. `is_signed` says that there was a key to sign the run with: where the
+    run is resumed, there must be one again.
     """
 
     period: str
@@ -289,6 +290,7 @@ class Terms:
     simulated: bool
     organization_name: str
     prepared_by: str
+    is_signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,7 @@ def resume(folder: Path, means: Means, *, retry_failed: bool = False) -> Finishe
     organization or somebody else is at work in the run, and `SealError` when it is not what was sealed.
     """
     started = means.clock.now()
+    read_task(folder)  # what is no run folder is left alone
     with hold(folder):
         clear_partial(folder)
         if not is_sealed(folder):
@@ -169,6 +170,8 @@ def resume(folder: Path, means: Means, *, retry_failed: bool = False) -> Finishe
             clear_derived(folder)
             return _go_on(Store(folder), means, started, retry_failed=retry_failed)
         check_seal(folder, with_raw=True)
+        if StoredRun(folder).signed_by and means.signer is None:
+            raise SettingsError(f"{folder}: is signed; give the key to sign with as well")
         is_drawn = (folder / DOCUMENTS).exists()
         documents = () if is_drawn else render(folder, means.press)
         if not list_missing(read_task(folder), retry_failed=retry_failed):

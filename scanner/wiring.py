@@ -166,6 +166,10 @@ def prepare_means(settings: Settings, terms: Terms, progress: Progress) -> Means
         )
 
     signer = choose_signer(settings, os.environ)
+    if terms.is_signed and signer is None:
+        raise SettingsError(
+            "the run was begun with a key to sign it, which is not kept; give --sign-key or --sign-kms"
+        )
     return Means(
         directory=AwsDirectory(clients, clock),
         collector_for=collector_for,
@@ -271,4 +275,5 @@ def _agree(
         simulated=simulated,
         organization_name=settings.scan.organization_name,
         prepared_by=settings.scan.prepared_by,
+        is_signed=settings.sign.key is not None or settings.sign.kms_key is not None,
     )

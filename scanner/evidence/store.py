@@ -221,14 +221,14 @@ def stage_run(parent: Path, started: datetime) -> Iterator["Store"]:
     Yield the store of a new run, whose folder `parent/<run-id>` appears when the block ends well.
 
     The run id is the start time; a second run in the same second gets `-2`, and so on. Until then the
-    folder has another name. When the settings turn out to be wrong it is removed; after any other failure it
-    is left as it is, for what AWS answered may explain it.
+    folder has another name. When the settings turn out to be wrong, or somebody stops it, it is removed; after
+    any other failure it is left as it is, for what AWS answered may explain it.
     """
     staging, folder = _reserve(parent, started)
     store = Store(staging)
     try:
         yield store
-    except SettingsError:
+    except (SettingsError, KeyboardInterrupt):
         shutil.rmtree(staging, ignore_errors=True)
         raise
     try:

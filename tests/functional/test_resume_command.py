@@ -258,6 +258,29 @@ def test_what_cannot_be_resumed_is_refused(command, arguments, said):
     assert "Traceback" not in done.stderr
 
 
+def test_a_run_begun_with_a_key_goes_on_with_a_key(scanning, tmp_path):
+    """
+    The key is not kept, and without it the run would end unsigned without a word.
+    """
+    key = tmp_path / "run.key"
+    subprocess.run(
+        ["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(key)],
+        check=True,
+        capture_output=True,
+    )
+    key.chmod(0o600)
+    plan = FaultPlan((Fault(FaultKind.ROLE_MISSING, account=WORLD.accounts[5].id),))
+    with scanning(WORLD, plan, report_seconds=0.0) as scanner:
+        folder = scanner.scan("--sign-key", str(key)).folder
+        without = resume(scanner, folder, "--retry-failed")
+        with_key = resume(scanner, folder, "--retry-failed", "--sign-key", str(key))
+
+    assert without.status == 2
+    assert "give --sign-key or --sign-kms" in without.stderr
+    assert with_key.status == 3, with_key.stderr
+    assert with_key.run.signed_by == StoredRun(folder).signed_by
+
+
 def test_the_second_of_two_is_refused(scanning):
     """
     Two commands in one run folder would write over each other.

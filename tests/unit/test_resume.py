@@ -467,6 +467,47 @@ def test_settings_found_wrong_leave_no_run(world):
     assert list((world.output / ORGANIZATION_ID / "2026-Q4").iterdir()) == []
 
 
+def test_a_folder_that_is_no_run_is_left_alone(world, tmp_path):
+    """
+    Whatever lies in it, and whatever it is called.
+    """
+    other = tmp_path / "holiday"
+    (other / "tables").mkdir(parents=True)
+    (other / "empty").mkdir()
+    (other / ".notes.partial").write_bytes(b"mine")
+
+    with pytest.raises(EvidenceError, match="is no run folder"):
+        world.resume(other)
+    assert sorted(path.name for path in other.iterdir()) == [".notes.partial", "empty", "tables"]
+
+
+def test_a_signed_run_is_not_completed_without_a_key(world):
+    """
+    What continues it would otherwise vouch for less than it does.
+    """
+    folder = refuse(world, {ACCOUNT: ReasonCode.NETWORK})
+    envelope = {"signatures": [{"keyid": "0" * 64, "sig": ""}]}
+    (folder / "manifest.dsse.json").write_text(json.dumps(envelope))
+
+    with pytest.raises(SettingsError, match="is signed; give the key"):
+        world.resume(folder)
+    assert asked(world) == []
+
+
+def test_a_listing_that_is_stopped_leaves_no_run(world, monkeypatch):
+    """
+    Nothing was collected, so there is nothing to go on with.
+    """
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scanner.pipeline.check_selection", stop)
+    with pytest.raises(KeyboardInterrupt):
+        world.run()
+    assert list((world.output / ORGANIZATION_ID / "2026-Q4").iterdir()) == []
+
+
 # Writing
 
 
