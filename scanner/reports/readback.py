@@ -218,6 +218,11 @@ def compare_pdf(found: Mapping[str, Any], run: StoredRun) -> Iterator[str]:
     text = " ".join(" ".join(found.get("texts", ())).split())
     if lacking := found.get("lacking"):
         yield f"page {lacking[0]} does not carry the seal {run.manifest_sha256}"
+    if miscounted := found.get("miscounted"):
+        yield (
+            f"page {miscounted[0]} does not say that it is page {miscounted[0]} of {found.get('pages')}: pages were "
+            "taken out, put in or moved"
+        )
     if actions := found.get("actions"):
         yield f"does something when it is opened ({', '.join(actions)}), and orgproof's documents never do"
     if _squeeze(conclude(summary)) not in _squeeze(text):

@@ -247,7 +247,10 @@ class TableDigest:
 
 def read_pdf(file: BinaryIO, words: list[str]) -> dict[str, Any]:
     """
-    Return a PDF's first pages and its last as text, those on which one of `words` is missing, and what is attached.
+    Return a PDF's first pages and its last as text, and what is attached.
+
+    `lacking` holds the pages on which one of `words` is missing, `miscounted` those that do not say which page of
+    how many they are.
     """
     from pypdf import PdfReader  # noqa: PLC0415 - the other kind of document has no use for it
 
@@ -255,7 +258,7 @@ def read_pdf(file: BinaryIO, words: list[str]) -> dict[str, Any]:
     if reader.is_encrypted:
         raise DocumentError("is encrypted")
     number = len(reader.pages)
-    texts, lacking = [], []
+    texts, lacking, miscounted = [], [], []
     # The last page too: whoever cuts a document short, or adds to it, changes that one.
     for index in sorted({*range(min(number, TEXT_PAGES)), number - 1}):
         text = reader.pages[index].extract_text()[:100_000]
@@ -263,6 +266,8 @@ def read_pdf(file: BinaryIO, words: list[str]) -> dict[str, Any]:
         squeezed = "".join(text.split())
         if any(word not in squeezed for word in words):
             lacking.append(index + 1)
+        if f"Page{index + 1}of{number}" not in squeezed:
+            miscounted.append(index + 1)
     attached = {
         name[:200]: [
             {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -279,6 +284,7 @@ def read_pdf(file: BinaryIO, words: list[str]) -> dict[str, Any]:
         "pages": number,
         "texts": texts,
         "lacking": lacking,
+        "miscounted": miscounted,
         "attached": attached,
         "actions": actions,
     }

@@ -328,6 +328,17 @@ def test_files_more_or_fewer_inside_the_pdf_are_named(run):
     assert "has 'x.exe' inside it, which orgproof does not attach" in faults
 
 
+def test_a_page_that_was_taken_out_of_the_pdf_is_missed(run):
+    """
+    Whatever stood on it: each page says which of how many it is.
+    """
+
+    def change(pdf: pikepdf.Pdf) -> None:
+        del pdf.pages[len(pdf.pages) - 2]
+
+    assert "pages were taken out, put in or moved" in forge_pdf(run, change)
+
+
 def test_a_pdf_that_acts_when_it_is_opened_is_named(run):
     """
     A script would be the last thing that evidence needs.
