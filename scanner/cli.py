@@ -586,9 +586,11 @@ def _finish(
     if not quiet:
         _print_lines(describe_run(finished.summary, finished.documents))
     if is_stopped:
+        # A script that is quiet reads one line, the folder.
+        stream = sys.stderr if quiet else sys.stdout
         if destinations:
-            _print_lines(["not delivered, for the scan was stopped"])
-        _print_lines([say_how_to_resume(finished.folder)])
+            print("not delivered, for the scan was stopped", file=stream)
+        print(show(say_how_to_resume(finished.folder)), file=stream)
     try:
         if destinations and not is_stopped:
             delivered = deliver_run(

@@ -28,6 +28,7 @@ from scanner.evidence.documents import (
 from scanner.evidence.previous import Search, find_previous, name_inputs, take_previous
 from scanner.evidence.replay import ACCEPTANCES_FILE, NOTES_FILE, derive_tables
 from scanner.evidence.resumption import (
+    check_unsealed,
     clear_derived,
     clear_partial,
     is_sealed,
@@ -166,6 +167,7 @@ def resume(folder: Path, means: Means, *, retry_failed: bool = False) -> Finishe
     with hold(folder):
         clear_partial(folder)
         if not is_sealed(folder):
+            check_unsealed(folder)
             means.progress.opened(folder)
             clear_derived(folder)
             return _go_on(Store(folder), means, started, retry_failed=retry_failed)

@@ -7,6 +7,7 @@ other's manifest, whose hash this run carries, chains the two together.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,19 +46,17 @@ def find_previous(organization: Path, now: datetime) -> Search:
     """
     Return the newest sealed run with a full selection under an organization's folder, of those before `now`.
 
-    A run that cannot be read, or is not what was sealed, is passed over with a warning.
+    A run that cannot be read, or is not what was sealed, is passed over with a warning. One that completes an
+    earlier run is as old as that: its evidence is older than that of a run begun in between.
     """
     warnings: list[str] = []
-    runs = sorted(
-        organization.glob("*/*/"), key=lambda folder: _sort_key(folder.name), reverse=True
-    )
-    for folder in runs:
-        if not ((folder / MANIFEST).is_file() and (folder / CHECKSUMS).is_file()):
-            continue
+    for folder in sorted(organization.glob("*/*/"), key=_sort_key, reverse=True):
         try:
+            if not ((folder / MANIFEST).is_file() and (folder / CHECKSUMS).is_file()):
+                continue
             take_previous(folder)
             summary = read_summary(folder / "summary.json")
-        except EvidenceError as exc:
+        except (EvidenceError, OSError) as exc:
             warnings.append(f"run {folder.name} is no previous run to compare with: {exc}")
             continue
         if summary.run_id != folder.name:
@@ -125,6 +124,10 @@ def name_inputs(taken: Mapping[str, bytes]) -> dict[str, bytes]:
     return {f"{FOLDER}/{name}": content for name, content in taken.items()}
 
 
-def _sort_key(run_id: str) -> tuple[str, int]:
-    moment, _, number = run_id.partition("-")
-    return moment, int(number) if number.isdecimal() else 1
+def _sort_key(folder: Path) -> tuple[str, str, int]:
+    moment, _, number = folder.name.partition("-")
+    began = moment
+    # Whether it can be used at all is asked when its turn comes.
+    with suppress(EvidenceError, OSError):
+        began = f"{read_summary(folder / 'summary.json').window.started:%Y%m%dT%H%M%SZ}"
+    return began, moment, int(number) if number.isdecimal() else 1

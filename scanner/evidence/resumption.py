@@ -11,11 +11,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scanner.errors import EvidenceError
+from scanner.errors import EvidenceError, SealError, SettingsError
 from scanner.evidence.accounts import read_account
 from scanner.evidence.replay import CONTINUES_FILE
 from scanner.evidence.run import SETTINGS_JSON, StoredRun
-from scanner.evidence.seal import CHECKSUMS, MANIFEST, SIGNATURE, list_sealed
+from scanner.evidence.seal import (
+    CHECKSUMS,
+    DOCUMENTS,
+    DOCUMENTS_SIGNATURE,
+    MANIFEST,
+    SIGNATURE,
+    list_sealed,
+)
 from scanner.evidence.sittings import name_began
 from scanner.evidence.store import PARTIAL, Store, hash_bytes, read_file
 from scanner.model import (
@@ -56,10 +63,10 @@ class Task:
 
 def read_task(folder: Path) -> Task:
     """
-    Read what a run was to do, or raise `EvidenceError`.
+    Read what a run was to do, or raise `SettingsError` for what is no run, `EvidenceError` for a damaged one.
     """
     if not (folder / "raw" / name_began(1)).is_file():
-        raise EvidenceError(
+        raise SettingsError(
             f"{folder}: is no run folder, or one derived from a run; give the folder of a run"
         )
     settings = f"inputs/{SETTINGS_JSON}"
@@ -100,6 +107,27 @@ def is_sealed(folder: Path) -> bool:
     Tell whether a run is sealed: its manifest is written last.
     """
     return (folder / MANIFEST).is_file()
+
+
+def check_unsealed(folder: Path) -> None:
+    """
+    Raise `SealError` when a run without a manifest was sealed once, or is not what it was about to be sealed as.
+
+    Documents are made after the manifest, so where they are, somebody took it away; and what half a seal lists
+    was not touched since, unless by somebody else.
+    """
+    for name in (DOCUMENTS, DOCUMENTS_SIGNATURE, "reports", "derived"):
+        if (folder / name).exists():
+            raise SealError(
+                f"{folder}: {MANIFEST} is missing, and {name} is only made after it, so this run was sealed and "
+                "is not whole any more; put the manifest back"
+            )
+    if not (folder / CHECKSUMS).exists():
+        return
+    for line in read_file(folder / CHECKSUMS).decode("utf-8", "replace").splitlines():
+        sha256, _, name = line.partition("  ")
+        if name.startswith(("raw/", "inputs/")) and hash_bytes(read_file(folder / name)) != sha256:
+            raise SealError(f"{folder / name}: is not the file that was to be sealed")
 
 
 def clear_partial(folder: Path) -> None:

@@ -160,24 +160,6 @@ def hash_bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def make_run_folder(parent: Path, started: datetime) -> Path:
-    """
-    Make and return a new folder named by a moment, such as `20261124T101500Z`, with `-2` if it is taken.
-    """
-    try:
-        make_folder(parent)
-        for name in _name_runs(started):
-            try:
-                (parent / name).mkdir(mode=0o700)
-            except FileExistsError:
-                continue
-            _sync_folder(parent)
-            return parent / name
-    except OSError as exc:
-        raise EvidenceError(f"{parent}: cannot be made: {exc.strerror}") from exc
-    raise EvidenceError(f"{parent}: too many runs in the same second")
-
-
 @contextmanager
 def hold(folder: Path, *, is_new: bool = False) -> Iterator[None]:
     """

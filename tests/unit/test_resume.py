@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Generator, Iterable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from report_text import ACCOUNT, root_row, user_row
 from run_folder import MANAGEMENT, ORGANIZATION_ID, SAFE, Folder, failed
 
 from scanner.errors import EvidenceError, SealError, SettingsError
+from scanner.evidence.previous import find_previous
 from scanner.evidence.resumption import LASTING, clear_partial, list_missing, read_task
 from scanner.evidence.seal import check_seal
 from scanner.evidence.store import Store, create_file, hold, stage_run, write_file
@@ -441,6 +443,54 @@ def test_a_sealed_run_that_was_changed_is_refused(world):
         world.resume(folder)
 
 
+@pytest.mark.parametrize("left", ["documents.json", "derived/20261124T100000Z/manifest.json"])
+def test_a_sealed_run_without_its_manifest_is_not_sealed_anew(world, left):
+    """
+    Whoever takes the manifest away could otherwise change a report and have it sealed, and signed, once more.
+    """
+    folder = world.run().folder
+    if not (folder / left).exists():
+        (folder / "documents.json").unlink()
+        write_file(folder / left, b"{}")
+    (folder / "manifest.json").unlink()
+    before = list_files(folder)
+
+    with pytest.raises(SealError, match="was sealed and is not whole"):
+        world.resume(folder)
+    assert list_files(folder) == before
+
+
+def test_a_report_changed_under_half_a_seal_is_refused(world):
+    """
+    Killed between the checksums and the manifest, a run goes on only with what they list.
+    """
+    folder = world.run().folder
+    for name in ("documents.json", "manifest.json"):
+        (folder / name).unlink()
+    (folder / "reports").rmdir()
+    report = folder / "raw" / ACCOUNT / "credential-report.csv"
+    report.write_bytes(report.read_bytes() + b"\n")
+
+    with pytest.raises(SealError, match="is not the file that was to be sealed"):
+        world.resume(folder)
+
+
+def test_a_run_that_completes_an_older_one_is_not_the_newest(tmp_path):
+    """
+    The run begun in between has seen the accounts later, so it is the one to compare with.
+    """
+    place = tmp_path / ORGANIZATION_ID
+    day = timedelta(days=1)
+    for name, began in (("20261120T090000Z", 4), ("20261122T090000Z", 2), ("20261123T090000Z", 4)):
+        start = Folder(tmp_path).started - began * day
+        Folder(place / "2026-Q4", name, start).fill().finish()
+
+    found = find_previous(place, Folder(tmp_path).started)
+
+    assert found.folder is not None
+    assert found.folder.name == "20261122T090000Z"
+
+
 @pytest.mark.parametrize("kind", ["empty", "derived"])
 def test_what_is_no_run_is_refused(tmp_path, kind):
     """
@@ -451,7 +501,7 @@ def test_what_is_no_run_is_refused(tmp_path, kind):
     if kind == "derived":
         (folder / "tables").mkdir()
 
-    with pytest.raises(EvidenceError, match="is no run folder"):
+    with pytest.raises(SettingsError, match="is no run folder"):
         read_task(folder)
 
 
@@ -476,7 +526,7 @@ def test_a_folder_that_is_no_run_is_left_alone(world, tmp_path):
     (other / "empty").mkdir()
     (other / ".notes.partial").write_bytes(b"mine")
 
-    with pytest.raises(EvidenceError, match="is no run folder"):
+    with pytest.raises(SettingsError, match="is no run folder"):
         world.resume(other)
     assert sorted(path.name for path in other.iterdir()) == [".notes.partial", "empty", "tables"]
 
