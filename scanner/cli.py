@@ -583,23 +583,24 @@ def _finish(
     from scanner.wiring import SystemClock
 
     is_stopped = finished.summary.interrupted
-    if not quiet:
-        _print_lines(describe_run(finished.summary, finished.documents))
-    if is_stopped:
-        # A script that is quiet reads one line, the folder.
-        stream = sys.stderr if quiet else sys.stdout
-        if destinations:
-            print("not delivered, for the scan was stopped", file=stream)
-        print(show(say_how_to_resume(finished.folder)), file=stream)
+    delivered = None
     try:
+        # Before anything is printed: nobody may be reading any more.
         if destinations and not is_stopped:
             delivered = deliver_run(
                 finished.folder, destinations, SystemClock(), __version__, config=config
             )
-            if not quiet:
-                _print_lines(describe_delivery(delivered))
     finally:
         # Whatever becomes of the delivery: the run is whole, and its folder is what scripts wait for.
+        if not quiet:
+            _print_lines(describe_run(finished.summary, finished.documents))
+            _print_lines(describe_delivery(delivered) if delivered else ())
+        if is_stopped:
+            # A script that is quiet reads one line, the folder.
+            stream = sys.stderr if quiet else sys.stdout
+            if destinations:
+                print("not delivered, for the scan was stopped", file=stream)
+            print(show(say_how_to_resume(finished.folder)), file=stream)
         print(finished.folder)
     raise typer.Exit(finished.summary.exit_status)
 

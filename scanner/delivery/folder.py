@@ -35,6 +35,13 @@ class FolderDestination:
         if not os.access(root, os.W_OK | os.X_OK):
             raise SettingsError(f"deliver: {root}: cannot be written to; choose another path")
 
+    def holds(self, run: Path) -> bool:
+        """
+        Tell whether a run folder lies just where this folder would keep it, or this folder lies in the run.
+        """
+        ours, theirs = self.root.resolve(), run.resolve()
+        return ours in theirs.parents[2:3] or ours.is_relative_to(theirs)
+
     @property
     def name(self) -> str:
         """

@@ -10,7 +10,8 @@ from shlex import quote
 
 from scanner.delivery.cargo import Cargo, inspect_run, take_copy
 from scanner.delivery.destination import Contents, Destination, Parcel, Placed
-from scanner.errors import DeliveryError, EvidenceError, OrgproofError
+from scanner.delivery.folder import FolderDestination
+from scanner.errors import DeliveryError, EvidenceError, OrgproofError, SettingsError
 from scanner.evidence.derived import seal_derived, stage_derived
 from scanner.interfaces import Clock
 from scanner.model import Moment
@@ -92,6 +93,12 @@ def deliver_run(
     what was sealed, and `DeliveryError` when a destination did not get everything; by then the receipt says
     what it got. `config` is the settings file to name to whoever has to repeat it.
     """
+    for destination in destinations:
+        if isinstance(destination, FolderDestination) and destination.holds(folder):
+            raise SettingsError(
+                f"deliver: {destination.root}: the run lies in it already, so this would be no copy; choose another "
+                "path"
+            )
     cargo = inspect_run(folder)
     started = clock.now()
     failures: list[BaseException] = []

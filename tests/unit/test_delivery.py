@@ -681,3 +681,16 @@ def test_times_in_the_receipt_are_the_clocks(run):
     receipt = deliver(run, Pretence()).receipt
 
     assert (receipt.started, receipt.finished) == (NOW, NOW)
+
+
+def test_a_run_is_not_its_own_copy(tmp_path):
+    """
+    Delivered to where it lies already, everything would be there, and nothing would be safe.
+    """
+    run = tmp_path / "out" / "o-1" / "2026-Q4" / "20261124T090000Z"
+    (run / "kept").mkdir(parents=True)
+
+    assert FolderDestination(tmp_path / "out").holds(run)
+    assert FolderDestination(run / "kept").holds(run)
+    assert not FolderDestination(tmp_path).holds(run)
+    assert not FolderDestination(tmp_path / "out" / "o-1").holds(run)
