@@ -24,6 +24,7 @@ from scanner.stopping import (
     DOES_NOT_VERIFY,
     NOTHING_JUDGED,
     STOPPED,
+    UNREADABLE,
     Watched,
     explain_end,
     interrupt,
@@ -188,6 +189,51 @@ def scan(
             log_format=log_format,
             simulated=False,
         )
+
+
+@app.command(epilog="Example: orgproof doctor --profile security-audit")
+def doctor(
+    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    account: Annotated[
+        list[str] | None, typer.Option(help="Look only at this account id; repeatable.")
+    ] = None,
+    ou: Annotated[
+        list[str] | None, typer.Option(help="Look only at this OU and below; repeatable.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="AWS profile to call with.")] = None,
+    role_name: Annotated[str | None, typer.Option(help="Role assumed in every account.")] = None,
+    external_id: Annotated[str | None, typer.Option(help="External id the roles ask for.")] = None,
+    endpoint_url: Annotated[str | None, typer.Option(help="Another AWS endpoint.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads, 1 to 256.")] = None,
+) -> None:
+    """
+    Find out which accounts a scan could read, and the fix for each that it could not.
+
+    Every call of a scan is tried, and nothing is stored. Having a credential report made is one of them, and AWS
+    then keeps that report for up to four hours. The exit status is 0 when a scan would read every account, else 3.
+    """
+    from scanner.doctor import examine
+    from scanner.settings import read_settings, read_settings_file
+    from scanner.transcript import describe_check_up
+    from scanner.wiring import prepare_instruments, prepare_order
+
+    overrides: Overrides = {
+        "scan": {"workers": workers},
+        "aws": {
+            "profile": profile,
+            "role_name": role_name,
+            "external_id": external_id,
+            "endpoint_url": endpoint_url,
+        },
+        "accounts": {"accounts": account, "ous": ou},
+    }
+    with _foreseen():
+        source = read_settings_file(config) if config else None
+        settings = read_settings(source, str(config or "settings"), _keep_given(overrides))
+        terms = prepare_order(settings, {}).terms
+        check_up = examine(terms, prepare_instruments(settings, terms))
+        _print_lines(describe_check_up(check_up))
+        raise typer.Exit(0 if check_up.is_ready else UNREADABLE)
 
 
 @app.command(epilog="Example: orgproof demo --output outputs")

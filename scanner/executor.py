@@ -12,9 +12,9 @@ import queue
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Generic
 
-from scanner.interfaces import Clock, Steps
-from scanner.model import Outcome
+from scanner.interfaces import Clock, Steps, T
 
 _LONGEST_WAIT = 0.5
 
@@ -24,7 +24,12 @@ class _Paused:
     seconds: float
 
 
-_Turn = tuple[Steps, "Outcome | _Paused | BaseException"]
+@dataclass(frozen=True, slots=True)
+class _Ended(Generic[T]):
+    value: T
+
+
+_Turn = tuple[Steps[T], "_Ended[T] | _Paused | BaseException"]
 
 
 class ThreadExecutor:
@@ -36,9 +41,9 @@ class ThreadExecutor:
         self._workers = workers
         self._clock = clock
 
-    def run(self, jobs: Iterable[Steps]) -> Generator[Outcome, None, None]:
+    def run(self, jobs: Iterable[Steps[T]]) -> Generator[T, None, None]:
         """
-        Drive every job to its outcome, yielding outcomes as they come. See `Executor.run`.
+        Drive every job to its end, yielding what comes of each as it comes. See `Executor.run`.
         """
         crew = _Crew(self._workers, self._clock, iter(jobs))
         try:
@@ -49,23 +54,23 @@ class ThreadExecutor:
                         continue
                     case BaseException():
                         raise turn
-                    case _:
-                        yield turn
+                    case _Ended():
+                        yield turn.value
         finally:
             crew.dismiss()
 
 
-class _Crew:
+class _Crew(Generic[T]):
     """
     The threads of one run, the jobs that wait, and the steps that are over.
     """
 
-    def __init__(self, workers: int, clock: Clock, fresh: Iterator[Steps]) -> None:
+    def __init__(self, workers: int, clock: Clock, fresh: Iterator[Steps[T]]) -> None:
         self._workers = workers
         self._clock = clock
         self._fresh = fresh
-        self._waiting: list[tuple[float, int, Steps]] = []
-        self._turns: queue.SimpleQueue[_Turn] = queue.SimpleQueue()
+        self._waiting: list[tuple[float, int, Steps[T]]] = []
+        self._turns: queue.SimpleQueue[_Turn[T]] = queue.SimpleQueue()
         self._order = itertools.count()
         self._running = 0
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="account")
@@ -79,7 +84,7 @@ class _Crew:
             self._running += 1
         return bool(self._running or self._waiting)
 
-    def await_turn(self) -> Outcome | BaseException | None:
+    def await_turn(self) -> _Ended[T] | BaseException | None:
         """
         Return how the next step ended, or None when it ended in a pause or a pause is over first.
         """
@@ -105,7 +110,7 @@ class _Crew:
         for _, _, job in self._waiting:
             job.close()
 
-    def _take(self) -> Steps | None:
+    def _take(self) -> Steps[T] | None:
         """
         Return a job whose pause is over before one that has not begun, so that sessions stay short.
         """
@@ -123,10 +128,10 @@ class _Crew:
         return min(_LONGEST_WAIT, max(0.0, self._waiting[0][0] - self._clock.monotonic()))
 
 
-def _step(job: Steps, turns: "queue.SimpleQueue[_Turn]") -> None:
+def _step(job: Steps[T], turns: "queue.SimpleQueue[_Turn[T]]") -> None:
     try:
         turns.put((job, _Paused(next(job))))
     except StopIteration as done:
-        turns.put((job, done.value))
+        turns.put((job, _Ended(done.value)))
     except BaseException as exc:  # noqa: BLE001 - handed to the thread that reads the turns
         turns.put((job, exc))

@@ -7,14 +7,17 @@ An implementation is chosen in `scanner.wiring` and nowhere else.
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar
 
+from scanner.examination import Examined
 from scanner.model import Account, Outcome
 
-Steps = Generator[float, None, Outcome]
+T = TypeVar("T")
+
+Steps: TypeAlias = Generator[float, None, T]
 """
 One account's work, in steps. It yields how many seconds nothing can be done for this account,
-and returns the account's one outcome. Between two steps it may move to another thread.
+and returns what came of it, once. Between two steps it may move to another thread.
 """
 
 
@@ -76,7 +79,7 @@ class Collector(Protocol):
     The way into one account.
     """
 
-    def collect(self, account: Account, keep: Keep) -> Steps:
+    def collect(self, account: Account, keep: Keep) -> Steps[Outcome]:
         """
         Read one account in steps, keep each raw answer before parsing it, and return its one outcome.
 
@@ -86,14 +89,26 @@ class Collector(Protocol):
         ...
 
 
+class Examiner(Protocol):
+    """
+    Somebody who tries what a scan would do in an account.
+    """
+
+    def examine(self, account: Account) -> Steps[Examined]:
+        """
+        Enter one account in steps, try each call of a scan there, and say what became of it. Never raises.
+        """
+        ...
+
+
 class Executor(Protocol):
     """
     How the work on many accounts is spread.
     """
 
-    def run(self, jobs: Iterable[Steps]) -> Generator[Outcome, None, None]:
+    def run(self, jobs: Iterable[Steps[T]]) -> Generator[T, None, None]:
         """
-        Drive every job to its outcome and yield outcomes as they come, in no promised order.
+        Drive every job to its end and yield what comes of each as it comes, in no promised order.
 
         Raises what a job raises. When the caller stops early, unfinished jobs are closed.
         """

@@ -247,6 +247,18 @@ def _read_account(
     )
 
 
+def list_without_state(accounts: Mapping[str, Any]) -> list[str]:
+    """
+    Return the ids of accounts whose state stands in `Status` alone, the field that AWS announced the end of.
+    """
+    return [
+        str(entry.get("Id", ""))
+        for page in _entries(accounts.get("pages", []), "pages")
+        for entry in _entries(page.get("Accounts", []), "Accounts")
+        if not entry.get("State")
+    ]
+
+
 def _mapping(value: object, name: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise DiscoveryError(f"what Organizations answered is damaged: {name} is no object")

@@ -22,6 +22,7 @@ from scanner.interfaces import Progress
 from scanner.model import Outcome
 
 NOTHING_JUDGED = 2
+UNREADABLE = 3
 DOES_NOT_VERIFY = 4
 STOPPED = 5
 """

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scanner.checks import BoundCheck, Subject
+from scanner.doctor import CheckUp
 from scanner.evidence.documents import Comparison
 from scanner.evidence.verify import Result, Step, conclude
+from scanner.examination import MEANINGS, Cause, count_causes
 from scanner.frameworks import Control, Framework
 from scanner.model import Confirmation
 from scanner.summary import CheckTotals, Summary
@@ -77,6 +79,29 @@ def describe_verification(steps: Sequence[Step]) -> Iterator[str]:
     else:
         number = "step" if len(failed) == 1 else "steps"
         yield f"this evidence does NOT verify: see {number} {', '.join(failed)}"
+
+
+def describe_check_up(check_up: CheckUp) -> Iterator[str]:
+    """
+    Yield what stands in a scan's way: of the whole, of each account with its fix, and by cause.
+    """
+    for symptom in check_up.symptoms:
+        yield f"{'ok  ' if symptom.is_sound else 'FAIL'} {symptom.topic}: {symptom.seen}"
+        if symptom.fix:
+            yield f"       fix: {symptom.fix}"
+    for diagnosis in check_up.diagnoses:
+        if diagnosis.cause is not Cause.READY:
+            word = "warn" if diagnosis.cause.is_readable else "FAIL"
+            yield f"{word} account {diagnosis.account}: {MEANINGS[diagnosis.cause]} ({diagnosis.seen})"
+            yield f"       fix: {diagnosis.fix}"
+    if check_up.diagnoses:
+        yield f"by cause, of {_count(len(check_up.diagnoses), 'account')} to be read:"
+    for cause, accounts in count_causes(check_up.diagnoses).items():
+        yield f"  {len(accounts):>6}  {cause}: {MEANINGS[cause]}"
+    if check_up.is_ready:
+        yield "a scan would read every account that it is to read"
+    else:
+        yield "a scan would NOT read every account that it is to read"
 
 
 def _describe_check(total: CheckTotals) -> Iterator[str]:

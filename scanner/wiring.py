@@ -12,10 +12,18 @@ from pathlib import Path
 
 from scanner import __version__
 from scanner.acceptances import AcceptanceFile, load_acceptances_file
-from scanner.aws import AwsCollector, AwsDirectory, RolePlan, connect
+from scanner.aws import (
+    AwsCollector,
+    AwsDirectory,
+    AwsExaminer,
+    RolePlan,
+    connect,
+    measure_clock,
+)
 from scanner.aws.bucket import Bucket, LockMode
 from scanner.aws.s3 import connect_bucket
 from scanner.delivery import Destination, FolderDestination
+from scanner.doctor import Instruments
 from scanner.errors import CatalogError, SettingsError
 from scanner.evidence.store import make_folder
 from scanner.executor import ThreadExecutor
@@ -25,7 +33,7 @@ from scanner.frameworks import (
     load_framework,
     load_framework_file,
 )
-from scanner.interfaces import Clock, Collector, PdfSigner, Progress, Signer
+from scanner.interfaces import Clock, Collector, Examiner, PdfSigner, Progress, Signer
 from scanner.model import Caller, Terms, show
 from scanner.pipeline import Means, Order, Press, Renderer
 from scanner.reports import FORMATS, draw_pdf
@@ -148,12 +156,7 @@ def prepare_means(settings: Settings, terms: Terms, progress: Progress) -> Means
     )
     if terms.uses_external_id and settings.aws.external_id is None:
         raise SettingsError("the run uses an external id, which is not kept; give --external-id")
-    roles = RolePlan(
-        name=terms.role_name,
-        others=terms.roles,
-        external_id=settings.aws.external_id,
-        session_name=f"orgproof-{clock.now():%Y%m%dT%H%M%SZ}",
-    )
+    roles = _plan_roles(settings, terms, clock)
 
     def collector_for(caller: Caller) -> Collector:
         return AwsCollector(
@@ -181,6 +184,46 @@ def prepare_means(settings: Settings, terms: Terms, progress: Progress) -> Means
         ),
         progress=progress,
         tool_version=__version__,
+    )
+
+
+def prepare_instruments(settings: Settings, terms: Terms) -> Instruments:
+    """
+    Choose what the set-up is examined with, or raise `SettingsError` before the first call.
+    """
+    clock = SystemClock()
+    clients = connect(
+        profile=settings.aws.profile,
+        region=settings.aws.region,
+        endpoint=terms.endpoint,
+        workers=settings.scan.workers,
+    )
+    choose_signer(settings, os.environ)
+    choose_destinations(settings)
+
+    def examiner_for(caller: Caller) -> Examiner:
+        return AwsExaminer(
+            clients,
+            clock,
+            caller=caller,
+            roles=_plan_roles(settings, terms, clock),
+            account_deadline=terms.account_deadline,
+        )
+
+    return Instruments(
+        directory=AwsDirectory(clients, clock),
+        examiner_for=examiner_for,
+        executor=ThreadExecutor(settings.scan.workers, clock),
+        measure_clock=lambda: measure_clock(clients, clock),
+    )
+
+
+def _plan_roles(settings: Settings, terms: Terms, clock: Clock) -> RolePlan:
+    return RolePlan(
+        name=terms.role_name,
+        others=terms.roles,
+        external_id=settings.aws.external_id,
+        session_name=f"orgproof-{clock.now():%Y%m%dT%H%M%SZ}",
     )
 
 

@@ -35,7 +35,7 @@ from scanner.evidence.store import PARTIAL, hash_bytes
 from scanner.evidence.verify import Result, verify_run
 from scanner.executor import ThreadExecutor
 from scanner.interfaces import Keep, Steps
-from scanner.model import Account, AccountId
+from scanner.model import Account, AccountId, Outcome
 from scanner.pipeline import Press
 from scanner.records import encode
 from scanner.reports import FORMATS
@@ -53,7 +53,7 @@ class Chatty(FakeCollector):
     Accounts that answer about single users too, with a pause before each answer.
     """
 
-    def collect(self, account: Account, keep: Keep) -> Steps:
+    def collect(self, account: Account, keep: Keep) -> Steps[Outcome]:
         """
         Keep the account's answers, one step each.
         """

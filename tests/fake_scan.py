@@ -10,7 +10,7 @@ from report_text import MADE
 from run_folder import STARTED, Folder
 
 from scanner.frameworks import read_framework
-from scanner.interfaces import Collector, Executor, Keep, Signer, Steps
+from scanner.interfaces import Collector, Executor, Keep, Signer, Steps, T
 from scanner.model import Account, AccountId, Caller, Collected, Outcome
 from scanner.organization import CALLER_FILE, ORGANIZATION_FILE
 from scanner.pipeline import Finished, Means, Order, Press, resume, scan
@@ -70,7 +70,7 @@ class FakeCollector:
         self._folder = folder
         self.asked: list[AccountId] = []
 
-    def collect(self, account: Account, keep: Keep) -> Steps:
+    def collect(self, account: Account, keep: Keep) -> Steps[Outcome]:
         """
         Keep the account's answers.
         """
@@ -89,7 +89,7 @@ class Serial:
     One account after the other.
     """
 
-    def run(self, jobs: Iterable[Steps]) -> Generator[Outcome, None, None]:
+    def run(self, jobs: Iterable[Steps[T]]) -> Generator[T, None, None]:
         """
         Drive each job to its end.
         """

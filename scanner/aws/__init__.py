@@ -5,6 +5,15 @@ Talking to AWS: the account list, and the way into each account. Alone in import
 from scanner.aws.clients import Clients, connect
 from scanner.aws.collector import AwsCollector
 from scanner.aws.directory import AwsDirectory
+from scanner.aws.examiner import AwsExaminer, measure_clock
 from scanner.aws.visits import RolePlan
 
-__all__ = ["AwsCollector", "AwsDirectory", "Clients", "RolePlan", "connect"]
+__all__ = [
+    "AwsCollector",
+    "AwsDirectory",
+    "AwsExaminer",
+    "Clients",
+    "RolePlan",
+    "connect",
+    "measure_clock",
+]

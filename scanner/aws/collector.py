@@ -33,6 +33,7 @@ from scanner.model import (
     Caller,
     Collected,
     NotCollected,
+    Outcome,
     ReasonCode,
 )
 from scanner.records import encode
@@ -80,7 +81,7 @@ class AwsCollector:
         self._account_deadline = account_deadline
         self._confirm = confirm
 
-    def collect(self, account: Account, keep: Keep) -> Steps:
+    def collect(self, account: Account, keep: Keep) -> Steps[Outcome]:
         """
         Read one account in steps. See `Collector.collect`.
         """

@@ -17,7 +17,12 @@ READS = (
     "iam:ListUserTags",
 )
 """
-Every call made in an account. The first two are needed; the others confirm and cross-check.
+Every call made in an account.
+"""
+
+NEEDED = READS[:2]
+"""
+The calls without which there is no report. The others confirm and cross-check.
 """
 
 SESSION_POLICY = json.dumps(

@@ -10,6 +10,8 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from datetime import datetime
+from email.utils import format_datetime
 
 import httptools
 
@@ -29,8 +31,15 @@ class Connection(asyncio.Protocol):
     One client's connection: bytes to requests, replies to bytes.
     """
 
-    def __init__(self, answer: Answer, latency: float, open_connections: set["Connection"]) -> None:
+    def __init__(
+        self,
+        answer: Answer,
+        now: Callable[[], datetime],
+        latency: float,
+        open_connections: set["Connection"],
+    ) -> None:
         self._answer = answer
+        self._now = now
         self._latency = latency
         self._open_connections = open_connections
         self._parser = httptools.HttpRequestParser(self)
@@ -128,6 +137,7 @@ class Connection(asyncio.Protocol):
     def _deliver(self, reply: Reply) -> None:
         head = (
             f"HTTP/1.1 {reply.status} \r\ncontent-type: {reply.content_type}\r\n"
+            f"date: {format_datetime(self._now(), usegmt=True)}\r\n"
             f"x-amzn-requestid: {reply.request_id}\r\ncontent-length: {len(reply.body)}\r\n\r\n"
         ).encode("latin-1")
         match reply.delivery:
@@ -160,12 +170,16 @@ class Server:
     """
     Serves `answer` on a loopback port from a daemon thread, from `start` until `stop`.
 
-    `latency` is how many seconds every answer is held back. `port` 0 takes a free one.
+    `latency` is how many seconds every answer is held back, and answers are dated by `now`. `port` 0 takes a free
+    one.
     """
 
-    def __init__(self, answer: Answer, *, port: int, latency: float) -> None:
+    def __init__(
+        self, answer: Answer, now: Callable[[], datetime], *, port: int, latency: float
+    ) -> None:
         self.port = port
         self._answer = answer
+        self._now = now
         self._latency = latency
         self._open_connections: set[Connection] = set()
         self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
@@ -215,4 +229,4 @@ class Server:
         await listener.wait_closed()
 
     def _connect(self) -> Connection:
-        return Connection(self._answer, self._latency, self._open_connections)
+        return Connection(self._answer, self._now, self._latency, self._open_connections)

@@ -58,7 +58,9 @@ class Simulator:
             FaultDesk(plan),
             None if list_rate is None else TokenBucket(list_rate),
         )
-        self._server = Server(self._gateway.answer, port=port, latency=latency)
+        self._server = Server(
+            self._gateway.answer, self.clock.signing_time, port=port, latency=latency
+        )
 
     def __enter__(self) -> Self:
         """

@@ -20,7 +20,7 @@ from scanner.evidence.previous import find_previous
 from scanner.evidence.resumption import LASTING, clear_partial, list_missing, read_task
 from scanner.evidence.seal import check_seal
 from scanner.evidence.store import Store, create_file, hold, stage_run, write_file
-from scanner.interfaces import Keep, Steps
+from scanner.interfaces import Keep, Steps, T
 from scanner.model import Account, AccountId, NotCollected, Outcome, ReasonCode
 from scanner.records import encode
 from scanner.summary import Summary
@@ -38,7 +38,7 @@ class Moody(FakeCollector):
         self.moods = moods
         self.leaves = b""
 
-    def collect(self, account: Account, keep: Keep) -> Steps:
+    def collect(self, account: Account, keep: Keep) -> Steps[Outcome]:
         """
         Keep the account's answers, or why there are none.
         """
@@ -61,7 +61,7 @@ class StopsAfter(Serial):
     def __init__(self, accounts: int) -> None:
         self.accounts = accounts
 
-    def run(self, jobs: Iterable[Steps]) -> Generator[Outcome, None, None]:
+    def run(self, jobs: Iterable[Steps[T]]) -> Generator[T, None, None]:
         """
         Drive the first jobs to their end.
         """
@@ -74,7 +74,7 @@ class Crashes(StopsAfter):
     The machine loses power after so many accounts.
     """
 
-    def run(self, jobs: Iterable[Steps]) -> Generator[Outcome, None, None]:
+    def run(self, jobs: Iterable[Steps[T]]) -> Generator[T, None, None]:
         """
         Drive the first jobs to their end.
         """
@@ -387,7 +387,7 @@ def test_a_scan_holds_its_run(world):
     refused = []
 
     class Nosy(FakeCollector):
-        def collect(self, account: Account, keep: Keep) -> Steps:
+        def collect(self, account: Account, keep: Keep) -> Steps[Outcome]:
             (folder,) = (world.output / ORGANIZATION_ID / "2026-Q4").iterdir()
             with pytest.raises(SettingsError, match="another orgproof is at work"):
                 world.resume(folder)
