@@ -7,10 +7,13 @@ PYTEST_ARGS ?=
 # More arguments for `uv pip compile`, such as LOCK_ARGS=--upgrade.
 LOCK_ARGS ?=
 
+# Which 500 fault plans `make faults` draws.
+FAULT_SEED ?= 1
+
 BIN = .venv/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help setup demo test lint test-wheel bench test-lowest checkers uv lock clean
+.PHONY: help setup demo test lint test-wheel bench faults test-lowest checkers uv lock clean
 
 help: ## list what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +49,10 @@ test-wheel: setup checkers ## run the functional tests against the built wheel, 
 
 bench: setup ## measure what judging a million users costs, and how much memory it takes
 	@$(BIN)/python tools/bench_judgement.py
+
+faults: setup ## scan under 500 random fault plans (FAULT_SEED=N: other ones)
+	@rm -rf build/faults
+	@PYTHONPATH=tests $(BIN)/python tests/fault_lab.py $(FAULT_SEED) 500 build/faults
 
 test-lowest: setup checkers uv ## run every test with the oldest versions that pyproject.toml allows
 	@tools/test-lowest $(PYTEST_ARGS)
