@@ -121,8 +121,9 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        _say(f"orgproof {__version__}")
-        raise typer.Exit
+        with _foreseen():
+            _say(f"orgproof {__version__}")
+            raise typer.Exit
 
 
 @app.command(epilog="Example: orgproof scan --profile security-audit --period 2026-Q4")
@@ -742,6 +743,7 @@ def _leave(stream: IO[str], exc: OSError) -> None:
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
     if exc.errno not in {errno.EPIPE, errno.EIO}:
+        exc.filename = exc.filename or "standard output"
         raise exc
 
 
@@ -758,7 +760,7 @@ def _flush() -> None:
             except OSError as exc:
                 _leave(stream, exc)
     except OSError as exc:
-        _write(f"orgproof: standard output: {exc.strerror}", sys.stderr)
+        _write(f"orgproof: {exc.filename}: {exc.strerror}", sys.stderr)
         sys.exit(STOPPED)
 
 

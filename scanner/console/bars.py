@@ -5,7 +5,7 @@ One line at the foot of a terminal that says what is going on, how fast, and how
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import IO
+from typing import IO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task
@@ -44,8 +44,7 @@ class Bars(Quiet):
         self._pace = Pace(self._began)
         self._progress = _make_progress(console, self._describe)
         self._task = self._progress.add_task("", total=None, visible=False)
-        with suppress(OSError):  # a terminal that went away
-            self._progress.start()
+        self._progress.start()
 
     def found(self, accounts: int) -> None:
         """
@@ -88,8 +87,7 @@ class Bars(Quiet):
         """
         Take the bar away.
         """
-        with suppress(OSError):  # a terminal that went away
-            self._progress.stop()
+        self._progress.stop()
 
     def _begin(self, words: str, total: int) -> None:
         self._words, self._done, self._total = words, 0, total
@@ -134,8 +132,7 @@ class Bars(Quiet):
         line.append(f"{outcome.account} ", "").append(str(outcome.reason_code), "bold")
         if self._unread == _NAMED:
             line.append("; the next ones are only counted here", "dim")
-        with suppress(OSError):
-            self._console.print(line, no_wrap=True, overflow="ellipsis", highlight=False)
+        self._console.print(line, no_wrap=True, overflow="ellipsis", highlight=False)
 
 
 class _Figures(ProgressColumn):
@@ -156,11 +153,41 @@ class _Figures(ProgressColumn):
         return self._describe()
 
 
+class _Screen:
+    """
+    A terminal's stream to which writing never fails: no scan ends because somebody closed a window.
+
+    rich would end the process.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self.encoding = getattr(stream, "encoding", None)
+        self.fileno = stream.fileno
+        self.isatty = stream.isatty
+
+    def write(self, text: str) -> int:
+        """
+        Write what can be written.
+        """
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """
+        Show it.
+        """
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def make_bars(stream: IO[str]) -> Bars:
     """
     Return bars for a terminal. Its width, its colours and NO_COLOR are minded.
     """
-    return Bars(Console(file=stream, force_terminal=True, highlight=False))
+    screen = cast("IO[str]", _Screen(stream))
+    return Bars(Console(file=screen, force_terminal=True, highlight=False))
 
 
 def _make_progress(console: Console, describe: Callable[[], Text]) -> Progress:

@@ -5,6 +5,7 @@ Nothing here is read as markup, and whatever is not printable is replaced: names
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import compress
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -164,17 +165,16 @@ def _draw_checks(found: Sequence[CheckTotals], *, is_narrow: bool) -> Table:
     ]
     if rest := ranked[shown:]:
         rows.append([Text(f"and {len(rest)} further checks", "dim"), Text(), *_write_counts(*rest)])
+    counts = zip(*map(_list_counts, found), strict=True)
+    kept = [True, not is_narrow, *map(any, counts)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="bold")
     table.add_column("Check", overflow="fold")
-    table.add_column("Severity", no_wrap=True)
-    for heading in _HEADINGS:
-        width = max(map(len, heading.splitlines()))
-        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
+    if not is_narrow:
+        table.add_column("Severity", no_wrap=True)
+    for heading in compress(_HEADINGS, kept[2:]):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
-    counts = [_list_counts(check) for check in found]
-    kept = [True, not is_narrow, *(any(column) for column in zip(*counts, strict=True))]
-    table.columns = [column for column, keep in zip(table.columns, kept, strict=True) if keep]
+        table.add_row(*compress(row, kept))
     return table
 
 
