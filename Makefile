@@ -13,7 +13,7 @@ FAULT_SEED ?= 1
 BIN = .venv/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help setup demo test lint test-wheel bench faults test-lowest checkers uv lock clean
+.PHONY: help setup demo test lint test-wheel screenshots bench faults test-lowest checkers uv lock clean
 
 help: ## list what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ lint: setup ## run the house checks: ruff, mypy, import-linter
 
 test-wheel: setup checkers ## run the functional tests against the built wheel, outside the checkout
 	@tools/test-wheel $(PYTEST_ARGS)
+
+screenshots: setup checkers ## make the README's pictures from a run of the demo
+	@$(BIN)/python tools/screenshots.py
 
 bench: setup ## measure what judging a million users costs, and how much memory it takes
 	@$(BIN)/python tools/bench_judgement.py

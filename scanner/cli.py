@@ -6,14 +6,17 @@ account list could not be read; 3 an account could not be read or a verdict is u
 does not verify; 5 stopped, with what was collected kept.
 """
 
+import errno
+import json
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -22,7 +25,7 @@ from scanner.errors import SettingsError
 from scanner.model import Strata, show
 from scanner.stopping import (
     DOES_NOT_VERIFY,
-    NOTHING_JUDGED,
+    STOP,
     STOPPED,
     UNREADABLE,
     Watched,
@@ -32,9 +35,12 @@ from scanner.stopping import (
 )
 
 if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
     from scanner.delivery import Destination
     from scanner.frameworks import Framework
-    from scanner.pipeline import Finished
+    from scanner.pipeline import Finished, Redrawn
+    from scanner.transcript import Next
 
 app = typer.Typer(
     name="orgproof",
@@ -74,16 +80,41 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """
+    How much a command says, and in which form.
+    """
+
+    quiet: bool = False
+    log_format: LogFormat | None = None
+
+    @property
+    def is_drawn(self) -> bool:
+        """
+        Whether results are drawn for somebody at a terminal, rather than written in plain lines.
+        """
+        from scanner.console import is_terminal
+
+        return not self.quiet and self.log_format is None and is_terminal(sys.stdout)
+
+
 def main() -> None:
     """
     Run the command line. The first signal stops the scan in good order, a second one at once.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a name shows its code instead; it is no reason to end.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name, signal.SIGTERM), interrupt)
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(STOPPED)
+    finally:
+        _flush()
 
 
 @app.callback(invoke_without_command=True)
@@ -91,8 +122,9 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        print(f"orgproof {__version__}")
-        raise typer.Exit
+        with _foreseen():
+            _say(f"orgproof {__version__}")
+            raise typer.Exit
 
 
 @app.command(epilog="Example: orgproof scan --profile security-audit --period 2026-Q4")
@@ -170,25 +202,17 @@ def scan(
         "confirm": {"enabled": False if no_confirm else None},
         "sign": {"key": str(sign_key) if sign_key else None, "kms_key": sign_kms},
     }
-    if resume is not None:
-        overrides["scan"] |= {"output": output, "previous": previous}
-        _resume(
-            resume, config, overrides, retry_failed=retry_failed, quiet=quiet, log_format=log_format
-        )
-    if retry_failed:
-        _complain(["--retry-failed goes with --resume RUN"], NOTHING_JUDGED)
+    manner = Manner(quiet, log_format)
+    with _foreseen(manner=manner):
+        if resume is not None:
+            overrides["scan"] |= {"output": output, "previous": previous}
+            _resume(resume, config, overrides, manner, retry_failed=retry_failed)
+        if retry_failed:
+            raise SettingsError("--retry-failed goes with --resume RUN")
     if previous is not None:
-        _check_previous(previous)
-    with _foreseen():
-        _scan(
-            config,
-            overrides,
-            output,
-            previous=previous,
-            quiet=quiet,
-            log_format=log_format,
-            simulated=False,
-        )
+        _check_previous(previous, manner)
+    with _foreseen(manner=manner):
+        _scan(config, overrides, output, manner, previous=previous)
 
 
 @app.command(epilog="Example: orgproof doctor --profile security-audit")
@@ -259,7 +283,8 @@ def demo(
     from scanner.simulator import READER_ROLE, Simulator, build_demo
     from scanner.simulator import serve as serve_until_stopped
 
-    with _foreseen():
+    manner = Manner(quiet, log_format)
+    with _foreseen(manner=manner):
         simulator = Simulator(build_demo(), port=port, report_seconds=1.0)
         if serve:
             serve_until_stopped(simulator, _announce)
@@ -274,7 +299,7 @@ def demo(
                 },
                 "aws": {"endpoint_url": simulator.url, "role_name": READER_ROLE},
             }
-            _scan(None, overrides, output, quiet=quiet, log_format=log_format, simulated=True)
+            _scan(None, overrides, output, manner, simulated=True)
 
 
 @app.command(epilog="Example: orgproof render outputs/o-exampleorg/2026-Q4/20261124T101500Z")
@@ -300,9 +325,9 @@ def render(
     With other frameworks or acceptances the same raw reports are judged again, into a folder of its own
     under derived/. The run itself stays as it was.
     """
+    from scanner.console import is_terminal
     from scanner.pipeline import judge_again, render_again
     from scanner.reports import FORMATS
-    from scanner.transcript import describe_comparison, describe_run
     from scanner.wiring import (
         SystemClock,
         choose_acceptances,
@@ -312,20 +337,20 @@ def render(
 
     with _foreseen(evidence_status=DOES_NOT_VERIFY):
         _check_finished(run)
-        press = choose_press(_split(formats) or list(FORMATS))
+        names = _split(formats) or list(FORMATS)
         files = [str(path) for path in framework_file or []]
         frameworks = choose_frameworks(framework or [], files) if framework or files else None
         accepted = choose_acceptances(str(acceptances) if acceptances else None)
-        if frameworks is not None or accepted is not None:
-            judged = judge_again(run, frameworks, accepted, press, SystemClock())
-            _print_lines(describe_run(judged.summary, judged.documents))
-            print(judged.folder)
-            return
-        again = render_again(run, press, SystemClock())
-        if again.comparison is not None:
-            _print_lines(describe_comparison(again.comparison, run / "documents.json"))
-        for path in again.documents:
-            print(path)
+        with _watch(Manner(quiet=not is_terminal(sys.stderr))) as watched:
+            press = choose_press(names, watched)
+            watched.stage("render")
+            if frameworks is not None or accepted is not None:
+                drawn: Finished | Redrawn = judge_again(
+                    run, frameworks, accepted, press, SystemClock()
+                )
+            else:
+                drawn = render_again(run, press, SystemClock())
+        _tell_drawn(drawn, run)
 
 
 @app.command(epilog="Example: orgproof diff outputs/o-1/2026-Q4/20261124T101500Z OLDER_RUN")
@@ -347,7 +372,7 @@ def diff(
         _check_finished(older)
         changes = compare_runs(StoredRun(run), StoredRun(older))
         if as_json:
-            print(encode_changes(changes), end="")
+            _say(encode_changes(changes).removesuffix("\n"))
             return
         _print_lines(describe_changes(changes))
 
@@ -388,7 +413,7 @@ def sample(
         drawn = take_sample(stored, SampleOrder(size, check, seed, stratify), __version__)
         folder = keep_sample(stored, drawn, SystemClock().now())
         _print_lines(describe_sample(drawn))
-        print(folder)
+        _say(str(folder))
 
 
 @app.command(epilog="Example: orgproof deliver outputs/o-exampleorg/2026-Q4/20261124T101500Z")
@@ -405,7 +430,7 @@ def deliver(
     Nothing is ever overwritten, and what was sent is read back. A receipt is kept under derived/ in the run
     folder, and the last line printed is where.
     """
-    from scanner.delivery import deliver_run, describe_delivery
+    from scanner.delivery import deliver_run, describe_delivery, name_repeat
     from scanner.settings import read_settings, read_settings_file, read_stored_settings
     from scanner.wiring import SystemClock, choose_destinations
 
@@ -423,9 +448,10 @@ def deliver(
                 f"{config or run}: the settings name nowhere to deliver to; add [[deliver]] to a settings "
                 "file and name it with --config"
             )
+        STOP.folder, STOP.redeliver = run, name_repeat(run, config)
         delivered = deliver_run(run, destinations, SystemClock(), __version__, config=config)
         _print_lines(describe_delivery(delivered))
-        print(delivered.folder)
+        _say(str(delivered.folder))
 
 
 @app.command(epilog="Example: orgproof verify outputs/o-exampleorg/2026-Q4/20261124T101500Z")
@@ -456,7 +482,7 @@ def verify(
         for step in verify_run(run, public_key=key, previous=previous, read_documents=Readback):
             steps.append(step)
             _print_lines(describe_step(step))
-            sys.stdout.flush()
+            _flush()
         _print_lines(describe_verification(steps))
         if not conclude(steps):
             raise typer.Exit(DOES_NOT_VERIFY)
@@ -487,7 +513,7 @@ def list_frameworks() -> None:
         for name in names:
             framework = load_framework(name)
             count = _count_controls(framework)
-            print(f"{name:{width}}  {framework.name} {framework.version}, {count}")
+            _say(f"{name:{width}}  {framework.name} {framework.version}, {count}")
 
 
 @frameworks_app.command("show", epilog="Example: orgproof frameworks show pci-dss-4.0.1")
@@ -515,18 +541,17 @@ def check_framework(
 
     with _foreseen():
         framework = load_framework_file(file)
-        print(f"{file}: {framework.id}, {_count_controls(framework)}, no problem found")
+        _say(f"{file}: {framework.id}, {_count_controls(framework)}, no problem found")
 
 
 def _scan(
     config: Path | None,
     overrides: Overrides,
     output: Path | None,
+    manner: Manner,
     *,
     previous: Path | None = None,
-    quiet: bool,
-    log_format: LogFormat | None,
-    simulated: bool,
+    simulated: bool = False,
 ) -> NoReturn:
     # boto3 and pandas take a second to import, and `--help` needs neither.
     from scanner.pipeline import scan as run_scan
@@ -538,19 +563,19 @@ def _scan(
     inputs = {"settings.toml": source} if source is not None else {}
     order = prepare_order(settings, inputs, output=output, previous=previous, simulated=simulated)
     destinations = choose_destinations(settings)
-    with _watch(quiet=quiet, log_format=log_format) as watched:
+    with _watch(manner) as watched:
         finished = run_scan(order, prepare_means(settings, order.terms, watched))
-    _finish(finished, destinations, config, quiet=quiet)
+    steps = _choose_next(finished, overrides, previous=previous)
+    _finish(finished, destinations, config, steps, manner)
 
 
 def _resume(
     run: Path,
     config: Path | None,
     overrides: Overrides,
+    manner: Manner,
     *,
     retry_failed: bool,
-    quiet: bool,
-    log_format: LogFormat | None,
 ) -> NoReturn:
     """
     Go on with a run. What it is to do stands in its folder; only how it is reached may be said again.
@@ -560,33 +585,33 @@ def _resume(
     from scanner.settings import read_settings, read_settings_file, read_stored_settings
     from scanner.wiring import choose_destinations, prepare_means
 
-    with _foreseen():
-        given = _keep_given(overrides)
-        fixed = sorted(
-            f"{table}.{name}"
-            for table, values in given.items()
-            for name in values
-            if table != "sign" and (table, name) not in _MAY_CHANGE
+    given = _keep_given(overrides)
+    fixed = sorted(
+        f"{table}.{name}"
+        for table, values in given.items()
+        for name in values
+        if table != "sign" and (table, name) not in _MAY_CHANGE
+    )
+    if fixed:
+        raise SettingsError(
+            f"--resume goes on with the run's own settings, so {', '.join(fixed)} cannot be given again"
         )
-        if fixed:
-            raise SettingsError(
-                f"--resume goes on with the run's own settings, so {', '.join(fixed)} cannot be given again"
-            )
-        if not run.is_dir():
-            raise SettingsError(f"{run}: is no folder; give the folder of the run to go on with")
-        run = run.absolute()  # a new run goes beside it, also beside "."
-        terms = read_task(run).terms
-        stored = run / "inputs" / "settings.toml"
-        if config is None and stored.exists():
-            settings = read_stored_settings(read_settings_file(stored), str(stored), given)
-        else:
-            source = read_settings_file(config) if config else None
-            settings = read_settings(source, str(config or "settings"), given)
-        destinations = choose_destinations(settings)
-        with _watch(quiet=quiet, log_format=log_format) as watched:
-            means = prepare_means(settings, terms, watched)
-            finished = resume(run, means, retry_failed=retry_failed)
-        _finish(finished, destinations, config, quiet=quiet)
+    if not run.is_dir():
+        raise SettingsError(f"{run}: is no folder; give the folder of the run to go on with")
+    run = run.absolute()  # a new run goes beside it, also beside "."
+    terms = read_task(run).terms
+    stored = run / "inputs" / "settings.toml"
+    if config is None and stored.exists():
+        settings = read_stored_settings(read_settings_file(stored), str(stored), given)
+    else:
+        source = read_settings_file(config) if config else None
+        settings = read_settings(source, str(config or "settings"), given)
+    destinations = choose_destinations(settings)
+    with _watch(manner) as watched:
+        means = prepare_means(settings, terms, watched)
+        finished = resume(run, means, retry_failed=retry_failed)
+    steps = _choose_next(finished, overrides, config=config)
+    _finish(finished, destinations, config, steps, manner)
 
 
 def _keep_given(overrides: Overrides) -> Overrides:
@@ -604,28 +629,55 @@ def _keep_given(overrides: Overrides) -> Overrides:
 
 
 @contextmanager
-def _watch(*, quiet: bool, log_format: LogFormat | None) -> Iterator[Watched]:
+def _watch(manner: Manner) -> Iterator[Watched]:
     from scanner.console import choose_watcher
 
-    watcher = choose_watcher(quiet=quiet, log_format=log_format)
+    watcher = choose_watcher(quiet=manner.quiet, log_format=manner.log_format)
     try:
         yield Watched(watcher)
     finally:
         watcher.close()
 
 
+def _choose_next(
+    finished: "Finished",
+    overrides: Overrides,
+    *,
+    config: Path | None = None,
+    previous: Path | None = None,
+) -> "Sequence[Next]":
+    """
+    Return what to do next. `config` is the settings file of a resumed run, which the run does not keep.
+    """
+    from scanner.evidence.previous import locate_previous
+    from scanner.transcript import choose_next
+
+    sign = overrides.get("sign", {})
+    again = {
+        "--config": config,
+        "--profile": overrides["aws"].get("profile"),
+        "--sign-key": sign.get("key"),
+        "--sign-kms": sign.get("kms_key"),
+    }
+    return choose_next(
+        finished.summary,
+        finished.folder,
+        older=locate_previous(finished.folder, finished.summary, previous),
+        access=[str(word) for option, value in again.items() if value for word in (option, value)],
+    )
+
+
 def _finish(
     finished: "Finished",
     destinations: "tuple[Destination, ...]",
     config: Path | None,
-    *,
-    quiet: bool,
+    steps: "Sequence[Next]",
+    manner: Manner,
 ) -> NoReturn:
     """
     Say what was found, deliver it, and end with the run's status.
     """
-    from scanner.delivery import deliver_run, describe_delivery
-    from scanner.transcript import describe_run
+    from scanner.delivery import deliver_run, describe_delivery, name_repeat
     from scanner.wiring import SystemClock
 
     is_stopped = finished.summary.interrupted
@@ -633,22 +685,129 @@ def _finish(
     try:
         # Before anything is printed: nobody may be reading any more.
         if destinations and not is_stopped:
+            STOP.redeliver = name_repeat(finished.folder, config)
             delivered = deliver_run(
                 finished.folder, destinations, SystemClock(), __version__, config=config
             )
     finally:
         # Whatever becomes of the delivery: the run is whole, and its folder is what scripts wait for.
-        if not quiet:
-            _print_lines(describe_run(finished.summary, finished.documents))
+        if not manner.quiet:
+            _tell_run(finished, manner)
             _print_lines(describe_delivery(delivered) if delivered else ())
-        if is_stopped:
+        elif is_stopped:
             # A script that is quiet reads one line, the folder.
-            stream = sys.stderr if quiet else sys.stdout
-            if destinations:
-                print("not delivered, for the scan was stopped", file=stream)
-            print(show(say_how_to_resume(finished.folder)), file=stream)
-        print(finished.folder)
+            _warn([say_how_to_resume(finished.folder)], manner)
+        if is_stopped and destinations:
+            _warn(["not delivered, for the scan was stopped"], manner)
+        if not manner.quiet:
+            _tell_next(steps, manner)
+        _say(str(finished.folder))
     raise typer.Exit(finished.summary.exit_status)
+
+
+def _tell_run(finished: "Finished", manner: Manner) -> None:
+    """
+    Say what a run found: as a table to somebody at a terminal, else in plain lines.
+    """
+    from scanner.transcript import describe_run, draw_run
+
+    if not manner.is_drawn:
+        _print_lines(describe_run(finished.summary, finished.documents))
+        return
+    documents = [
+        (str(path.relative_to(finished.folder)), path.stat().st_size) for path in finished.documents
+    ]
+    console = _open_terminal()
+    _draw(console, draw_run(finished.summary, documents, console.width))
+
+
+def _tell_next(steps: "Sequence[Next]", manner: Manner) -> None:
+    from scanner.transcript import describe_next, draw_next
+
+    if manner.is_drawn:
+        _draw(_open_terminal(), *draw_next(steps), soft_wrap=True)
+    else:
+        _print_lines(describe_next(steps))
+
+
+def _tell_drawn(drawn: "Finished | Redrawn", run: Path) -> None:
+    """
+    Say what `render` made: a judgement of its own, or documents beside those that the run lists.
+    """
+    from scanner.pipeline import Finished
+    from scanner.transcript import describe_comparison
+
+    if isinstance(drawn, Finished):
+        _tell_run(drawn, Manner())
+        _say(str(drawn.folder))
+        return
+    if drawn.comparison is not None:
+        _print_lines(describe_comparison(drawn.comparison, run / "documents.json"))
+    for path in drawn.documents:
+        _say(str(path))
+
+
+def _open_terminal() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def _draw(console: "Console", *parts: "RenderableType", soft_wrap: bool = False) -> None:
+    """
+    Draw on the terminal. `soft_wrap` leaves long lines to it, so that they can be copied whole.
+    """
+    try:
+        for part in parts:
+            console.print(part, soft_wrap=soft_wrap)
+    except OSError as exc:
+        _leave(sys.stdout, exc)
+
+
+def _say(line: str) -> None:
+    """
+    Print a line, to whoever still reads.
+    """
+    _write(line, sys.stdout)
+
+
+def _write(line: str, stream: IO[str] | None) -> None:
+    if stream is None:  # it was closed before the command began
+        return
+    try:
+        print(line, file=stream)
+    except OSError as exc:
+        _leave(stream, exc)
+
+
+def _leave(stream: IO[str], exc: OSError) -> None:
+    """
+    Go on in silence when nobody reads a stream any more: what was done keeps its own exit status.
+    """
+    # Whatever is still in the stream's buffer is written once more when the process ends.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    if exc.errno not in {errno.EPIPE, errno.EIO}:
+        exc.filename = exc.filename or "standard output"
+        raise exc
+
+
+def _flush() -> None:
+    """
+    Write out what was printed. A full disk is an error, a reader who has left is none.
+    """
+    try:
+        for stream in (sys.stderr, sys.stdout):
+            if stream is None:
+                continue
+            try:
+                stream.flush()
+            except OSError as exc:
+                _leave(stream, exc)
+    except OSError as exc:
+        _write(f"orgproof: {exc.filename}: {exc.strerror}", sys.stderr)
+        sys.exit(STOPPED)
 
 
 def _count_controls(framework: "Framework") -> str:
@@ -661,16 +820,16 @@ def _print_lines(lines: Iterable[str]) -> None:
     Print lines of which parts come from AWS: nothing in them can steer a terminal.
     """
     for line in lines:
-        print(show(line))
+        _say(show(line))
 
 
-def _check_previous(run: Path) -> None:
+def _check_previous(run: Path, manner: Manner) -> None:
     """
     Refuse a run to compare with before anything is asked of AWS.
     """
     from scanner.evidence.previous import take_previous
 
-    with _foreseen(evidence_status=DOES_NOT_VERIFY):
+    with _foreseen(evidence_status=DOES_NOT_VERIFY, manner=manner):
         _check_finished(run)
         take_previous(run)
 
@@ -690,11 +849,12 @@ def _split(formats: str | None) -> list[str] | None:
 
 
 def _announce(simulator: Any) -> None:  # noqa: ANN401 - imported lazily
-    print(f"serving {simulator.world.organization_id} on {simulator.url}; stop with Ctrl-C")
-    print("# in another shell:")
+    _say(f"serving {simulator.world.organization_id} on {simulator.url}; stop with Ctrl-C")
+    _say("# in another shell:")
     for name, value in simulator.environment().items():
-        print(f"export {name}={value}")
-    print(f"orgproof scan --endpoint-url {simulator.url}", flush=True)
+        _say(f"export {name}={value}")
+    _say(f"orgproof scan --endpoint-url {simulator.url}")
+    _flush()
 
 
 def _forget_aws_environment() -> None:
@@ -708,7 +868,7 @@ def _forget_aws_environment() -> None:
 
 
 @contextmanager
-def _foreseen(evidence_status: int = STOPPED) -> Iterator[None]:
+def _foreseen(evidence_status: int = STOPPED, manner: Manner | None = None) -> Iterator[None]:
     """
     Turn what goes wrong into a message and an exit status.
     """
@@ -718,13 +878,19 @@ def _foreseen(evidence_status: int = STOPPED) -> Iterator[None]:
         raise
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - the last door
         end = explain_end(exc, evidence_status)
-        _complain(end.lines, end.status)
+        _warn(end.lines, manner or Manner())
+        raise typer.Exit(end.status) from None
 
 
-def _complain(lines: Iterable[str], status: int) -> NoReturn:
-    for line in lines:
-        print(f"orgproof: {show(line)}", file=sys.stderr)
-    raise typer.Exit(status)
+def _warn(lines: Iterable[str], manner: Manner) -> None:
+    """
+    Write to standard error, in the form that whoever reads the log expects.
+    """
+    for line in map(show, lines):
+        if manner.log_format is LogFormat.JSON:
+            _write(json.dumps({"event": "message", "message": line}), sys.stderr)
+        else:
+            _write(f"orgproof: {line}", sys.stderr)
 
 
 if __name__ == "__main__":

@@ -153,6 +153,12 @@ class Progress(Protocol):
         """
         ...
 
+    def found(self, accounts: int) -> None:
+        """
+        Say how many accounts the organization listed so far; there may be more.
+        """
+        ...
+
     def listed(self, accounts: int, selected: int) -> None:
         """
         Say how many accounts the organization lists and how many of them will be read.
@@ -168,5 +174,11 @@ class Progress(Protocol):
     def stage(self, name: str) -> None:
         """
         Say which stage of the job begins.
+        """
+        ...
+
+    def drawing(self, name: str, number: int, total: int) -> None:
+        """
+        Say which format's documents are drawn next: the first of `total` is number 1.
         """
         ...

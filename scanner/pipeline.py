@@ -87,13 +87,15 @@ class Press:
     What documents are drawn with: a renderer for each format.
 
     `describe_tools` names the programs, libraries and fonts behind documents, with their versions. `compare` says how
-    a document differs from an earlier one, None where only its bytes do. `signer` signs their list.
+    a document differs from an earlier one, None where only its bytes do. `signer` signs their list. `drawing` is told
+    of each format before its documents are drawn. See `Progress.drawing`.
     """
 
     renderers: Mapping[str, Renderer]
     describe_tools: Callable[[Sequence[Path]], Mapping[str, str]]
     compare: Callable[[Path, Path], str | None]
     signer: Signer | None = None
+    drawing: Callable[[str, int, int], None] = lambda _name, _number, _total: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +299,11 @@ class Redrawn:
 
 def _draw(run: StoredRun, folder: Path, press: Press) -> tuple[Path, ...]:
     make_folder(folder)
-    return tuple(path for draw in press.renderers.values() for path in draw(run, folder))
+    drawn: list[Path] = []
+    for number, (name, draw) in enumerate(press.renderers.items(), 1):
+        press.drawing(name, number, len(press.renderers))
+        drawn += draw(run, folder)
+    return tuple(drawn)
 
 
 def _keep_inputs(store: Store, order: Order, organization: Path, started: datetime) -> None:

@@ -48,13 +48,15 @@ class Stop:
     """
     Whether the command was told to stop, and whether it can do so now.
 
-    While tables are judged and sealed it cannot: a run half sealed would be of no use to anybody.
+    While tables are judged and sealed it cannot: a run half sealed would be of no use to anybody. `redeliver` is the
+    command that completes the delivery of a run that is finished, None before that.
     """
 
     asked: bool = False
     is_held: bool = False
     is_due: bool = False
     folder: Path | None = None
+    redeliver: str | None = None
 
 
 STOP = Stop()
@@ -104,6 +106,8 @@ def say_how_to_resume(folder: Path) -> str:
 def _say_what_is_kept() -> list[str]:
     if STOP.folder is None:
         return []
+    if STOP.redeliver is not None:
+        return [f"the run is finished, in {STOP.folder}", f"to deliver it: {STOP.redeliver}"]
     return [f"what was collected is kept in {STOP.folder}", say_how_to_resume(STOP.folder)]
 
 
@@ -121,6 +125,12 @@ class Watched:
         """
         STOP.folder = folder
         self._watcher.opened(folder)
+
+    def found(self, accounts: int) -> None:
+        """
+        Pass it on. See `Progress`.
+        """
+        self._watcher.found(accounts)
 
     def listed(self, accounts: int, selected: int) -> None:
         """
@@ -143,6 +153,12 @@ class Watched:
         if STOP.is_due and not STOP.is_held:
             STOP.is_due = False
             raise KeyboardInterrupt
+
+    def drawing(self, name: str, number: int, total: int) -> None:
+        """
+        Pass it on. See `Progress`.
+        """
+        self._watcher.drawing(name, number, total)
 
 
 def interrupt(*_: object) -> None:

@@ -174,13 +174,13 @@ def prepare_means(settings: Settings, terms: Terms, progress: Progress) -> Means
             "the run was begun with a key to sign it, which is not kept; give --sign-key or --sign-kms"
         )
     return Means(
-        directory=AwsDirectory(clients, clock),
+        directory=AwsDirectory(clients, clock, found=progress.found),
         collector_for=collector_for,
         executor=ThreadExecutor(settings.scan.workers, clock),
         clock=clock,
         signer=signer,
         press=choose_press(
-            list(terms.formats), signer, choose_pdf_signer(settings, os.environ, clock)
+            list(terms.formats), progress, signer, choose_pdf_signer(settings, os.environ, clock)
         ),
         progress=progress,
         tool_version=__version__,
@@ -228,10 +228,15 @@ def _plan_roles(settings: Settings, terms: Terms, clock: Clock) -> RolePlan:
 
 
 def choose_press(
-    formats: list[str], signer: Signer | None = None, sign_pdf: PdfSigner | None = None
+    formats: list[str],
+    progress: Progress,
+    signer: Signer | None = None,
+    sign_pdf: PdfSigner | None = None,
 ) -> Press:
     """
     Return what draws the documents of these formats, and signs their list and the PDF where it is told to.
+
+    `progress` is told which are being drawn.
     """
     renderers = choose_renderers(formats)
     if sign_pdf is not None and "pdf" in renderers:
@@ -241,6 +246,7 @@ def choose_press(
         describe_tools=lambda documents: describe_tools() | describe_fonts(documents),
         compare=compare_documents,
         signer=signer,
+        drawing=progress.drawing,
     )
 
 

@@ -112,6 +112,11 @@ class Silence:
         Do nothing.
         """
 
+    def found(self, accounts: int) -> None:
+        """
+        Do nothing.
+        """
+
     def listed(self, accounts: int, selected: int) -> None:
         """
         Do nothing.
@@ -123,6 +128,11 @@ class Silence:
         """
 
     def stage(self, name: str) -> None:
+        """
+        Do nothing.
+        """
+
+    def drawing(self, name: str, number: int, total: int) -> None:
         """
         Do nothing.
         """

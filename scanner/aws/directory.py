@@ -43,9 +43,17 @@ class AwsDirectory:
     """
 
     def __init__(
-        self, clients: Clients, clock: Clock, sleep: Callable[[float], None] = time.sleep
+        self,
+        clients: Clients,
+        clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
+        found: Callable[[int], None] = lambda _accounts: None,
     ) -> None:
+        """
+        `found` is told after each page how many accounts AWS has listed so far.
+        """
         self._clients = clients
+        self._found = found
         self._sleep = sleep
         self._log = CallLog(clock)
 
@@ -57,7 +65,10 @@ class AwsDirectory:
         organizations = self._clients.organizations
         try:
             pages = self._call_pages(
-                "organizations:ListAccounts", organizations.list_accounts, "Accounts"
+                "organizations:ListAccounts",
+                organizations.list_accounts,
+                "Accounts",
+                told=self._found,
             )
             tags = self._ask_tags(pages) if with_tags else None
         except CallError as exc:
@@ -194,20 +205,31 @@ class AwsDirectory:
         return call_patiently(ask, _PATIENCE, self._sleep)
 
     def _call_pages(
-        self, operation: str, method: Callable[..., Any], items: str, **arguments: str
+        self,
+        operation: str,
+        method: Callable[..., Any],
+        items: str,
+        *,
+        told: Callable[[int], None] = lambda _count: None,
+        **arguments: str,
     ) -> list[Answer]:
         """
         Call until no token is left. A page may be empty and still have a next one (API reference).
+
+        `told` hears after each page how many items there are so far.
         """
         pages: list[Answer] = []
         token: str | None = None
         seen: set[str] = set()
+        count = 0
         while True:
             more = {"NextToken": token} if token else {}
             page = self._call(operation, method, (items, list), **arguments, **more)
             if not all(isinstance(item, dict) for item in page[items]):
                 raise CallError(_missing(operation, items))
             pages.append(page)
+            count += len(listed)
+            told(count)
             token = str(page.get("NextToken") or "")
             if not token:
                 return pages

@@ -6,7 +6,7 @@ Nothing is sent of a run that does not verify, nothing is overwritten, and what 
 
 from scanner.delivery.destination import Contents, Destination, Parcel, Placed
 from scanner.delivery.folder import FolderDestination
-from scanner.delivery.receipt import Delivered, deliver_run, describe_delivery
+from scanner.delivery.receipt import Delivered, deliver_run, describe_delivery, name_repeat
 
 __all__ = [
     "Contents",
@@ -17,4 +17,5 @@ __all__ = [
     "Placed",
     "deliver_run",
     "describe_delivery",
+    "name_repeat",
 ]

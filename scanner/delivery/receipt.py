@@ -120,12 +120,18 @@ def deliver_run(
         tool_version=tool_version,
         consignments=tuple(consignments),
     )
-    repeat = f"orgproof deliver {quote(str(folder))}"
-    if config is not None:
-        repeat += f" --config {quote(str(config))}"
+    repeat = name_repeat(folder, config)
     kept = _keep(folder, receipt, repeat)
     _report(failures, receipt, kept, repeat)
     return Delivered(kept, receipt)
+
+
+def name_repeat(folder: Path, config: Path | None) -> str:
+    """
+    Return the command that delivers a run once more, and completes what was stopped.
+    """
+    repeat = f"orgproof deliver {quote(str(folder))}"
+    return repeat if config is None else f"{repeat} --config {quote(str(config))}"
 
 
 def describe_delivery(delivered: Delivered) -> Iterator[str]:

@@ -70,6 +70,22 @@ def find_previous(organization: Path, now: datetime) -> Search:
     return Search(None, tuple(warnings))
 
 
+def locate_previous(run: Path, summary: Summary, given: Path | None) -> Path | None:
+    """
+    Return the folder of the run that a finished run was compared with, None where there is none at hand.
+
+    `given` is the folder that was named for it; else it lies under the same output folder.
+    """
+    before = summary.previous
+    if before is None:
+        return None
+    folder = given or run.parent.parent / before.period / before.run_id
+    with suppress(EvidenceError, OSError):
+        if hash_file(folder / MANIFEST) == before.manifest_sha256:
+            return folder
+    return None
+
+
 def take_previous(folder: Path) -> dict[str, bytes]:
     """
     Return the files that a run takes from the previous one, by name under `inputs/previous/`.

@@ -358,6 +358,9 @@ def test_a_delivery_that_was_stopped_is_completed_by_the_next(stub, command, run
     receipts = [json.loads(path.read_text()) for path in run.glob("derived/*/receipt.json")]
     problems = sorted(str(receipt["consignments"][0]["problem"]) for receipt in receipts)
     assert problems == (["None"] if how == signal.SIGKILL else ["None", "it was stopped"])
+    assert "--resume" not in said
+    if how == signal.SIGINT:
+        assert f"to deliver it: orgproof deliver {run} --config {config}" in said
 
 
 # The command

@@ -143,8 +143,10 @@ def test_an_interrupted_scan_says_how_to_go_on(scanning):
                 break
         process.send_signal(signal.SIGINT)
         stdout, _ = process.communicate(timeout=60)
-        *_, told, first = stdout.splitlines()
-        words = shlex.split(told.removeprefix("to go on: orgproof "))
+        *lines, first = stdout.splitlines()
+        prefix = "next: go on with this scan: orgproof "
+        (told,) = [line for line in lines if line.startswith(prefix)]
+        words = shlex.split(told.removeprefix(prefix))
         done = scanner.command(*words, environment=scanner.simulator.environment())
 
     assert process.returncode == 5

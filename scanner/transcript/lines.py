@@ -1,5 +1,5 @@
 """
-What the commands print, line by line. Pure: printing is the commands' own.
+What the commands print where nobody looks through a terminal, line by line. Pure.
 """
 
 from collections.abc import Iterator, Sequence
@@ -131,10 +131,16 @@ def _describe_state(summary: Summary) -> Iterator[str]:
         yield "INCOMPLETE: no account was read, so nothing is shown about any user"
     elif not summary.is_complete:
         missed = _count(summary.accounts.not_collected, "account")
-        reasons = ", ".join(f"{count} {code}" for code, count in summary.reasons.items())
-        yield f"INCOMPLETE: {missed} could not be read ({reasons})"
+        yield f"INCOMPLETE: {missed} could not be read ({list_reasons(summary)})"
     for warning in summary.warnings:
         yield f"warning: {warning}"
+
+
+def list_reasons(summary: Summary) -> str:
+    """
+    Return the reasons for which accounts were not read, each with their number.
+    """
+    return ", ".join(f"{count} {code}" for code, count in summary.reasons.items())
 
 
 def describe_framework(framework: Framework) -> Iterator[str]:
