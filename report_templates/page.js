@@ -91,10 +91,10 @@ function drawGrid(grid) {
   const api = window.$(`#${grid.id}-table`).DataTable({
     data: Array.from({ length: table.rows }, (_, row) => [row]),
     columns: [
-      { data: () => "", render: (_, type, [row]) => (type === "display" ? moreButton(grid, row) : ""), orderable: false, searchable: false, type: "rank", className: "more" },
+      { data: () => "", render: (_, type, [row]) => (type === "display" ? moreButton(table, row) : ""), orderable: false, searchable: false, type: "rank", className: "more" },
       ...grid.columns.map((column) => ({
         data: ([row], type) => (type === "display" ? showCell(table, column, row) : table.columns.get(column.name).rank(row)),
-        className: `${column.kind} ${column.name.replace(/[^a-z_-]/g, "-")}`, searchable: false, type: "rank",
+        className: `is-${column.kind} ${column.name.replace(/[^a-z_-]/g, "-")}`, searchable: false, type: "rank",
       })),
     ],
     order: grid.order.map((name) => [1 + grid.columns.findIndex((column) => column.name === name), "asc"]),
@@ -219,11 +219,12 @@ function restore(narrow) {
 
 // ---- one row in full
 
-function moreButton(grid, row) {
+function moreButton({ columns }, row) {
   const button = element("button", "+");
   button.type = "button";
   button.setAttribute("aria-expanded", "false");
-  button.setAttribute("aria-label", `Details of row ${row + 1}`);
+  const names = ["user", "account_name", "name", "account_id"].map((name) => columns.get(name)?.word(row));
+  button.setAttribute("aria-label", `Details: ${names.filter(Boolean).join(", ")}`);
   return button;
 }
 
@@ -253,7 +254,7 @@ function writeField(word) {
 function saveCsv({ columns, grid }, api) {
   const kept = [...columns.values()];
   const lines = [kept.map((column) => writeField(column.name)).join(",")];
-  for (const row of api.rows({ search: "applied", order: "applied" }).indexes()) {
+  for (const row of api.rows({ search: "applied", order: "applied" }).indexes().toArray()) {
     lines.push(kept.map((column) => writeField(column.word(row))).join(","));
   }
   const link = document.createElement("a");

@@ -30,7 +30,9 @@ _GRID = "itables"
 The package that ships DataTables, the grid, with jQuery and all else that it needs, as one script.
 """
 
-_ENDS_ELEMENT = re.compile(r"</(?:script|style)[\s/>]|<!--.*<script[\s/>]", re.IGNORECASE | re.DOTALL)
+_ENDS_ELEMENT = re.compile(
+    r"</(?:script|style)[\s/>]|<!--.*<script[\s/>]", re.IGNORECASE | re.DOTALL
+)
 
 
 def render_page(run: StoredRun, folder: Path) -> list[Path]:
@@ -135,7 +137,9 @@ def _read_licence() -> str:
     package = distribution(_GRID)
     text = package.read_text("licenses/LICENSE")
     if text is None:
-        raise RenderError(f"the page: the package {_GRID} lacks its licence; install orgproof again")
+        raise RenderError(
+            f"the page: the package {_GRID} lacks its licence; install orgproof again"
+        )
     return text
 
 

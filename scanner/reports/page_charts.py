@@ -79,7 +79,9 @@ def _trace(bars: Sequence[Bar]) -> dict[tuple[int, str], str]:
         for index, kind, outline in _OUTLINE.findall(_save(figure))
     }
     if found.keys() != due:
-        raise RenderError("the page: Matplotlib draws bars in a form that is not known; report this")
+        raise RenderError(
+            "the page: Matplotlib draws bars in a form that is not known; report this"
+        )
     return found
 
 

@@ -42,7 +42,7 @@ from scanner.reports.wording import (
 from scanner.summary import Summary
 
 _COVERAGE_KINDS = ("collected", "not-collected", "excluded", "not-active")
-_VERDICT_KINDS = (
+_VERDICTS = (
     (Verdict.FAIL, "exceptions"),
     (Verdict.NEEDS_REVIEW, "leads to review"),
     (Verdict.UNKNOWN, "unable to determine"),
@@ -83,7 +83,7 @@ def build_content(run: StoredRun) -> dict[str, Any]:
         "verdict_words": facts.describe_verdicts(summary),
         "accepted_words": describe_accepted(summary),
         "asked": facts.describe_asked(summary),
-        "severities": _list_severities(summary),
+        "severities": _list_severities(run),
         "changes": _describe_changes(summary),
         "frameworks": [
             _describe_framework(run, framework, list_records(run.controls()))
@@ -95,7 +95,7 @@ def build_content(run: StoredRun) -> dict[str, Any]:
         "grids": grids,
         "settings": encode_json(describe_settings(summary, grids)),
         "tables": {
-            "findings": encode_findings(run),
+            "findings": encode_findings(run, FINDINGS_LIMIT),
             "accounts": encode_table([str(name) for name in accounts.columns], [accounts]),
             "roots": encode_roots(run, accounts),
         },
@@ -134,29 +134,37 @@ def _enumerate(numbers: Iterable[tuple[int, str]]) -> str:
     return ", ".join(f"{number:,} {words}" for number, words in numbers)
 
 
-def _list_severities(summary: Summary) -> list[dict[str, Any]]:
+def _list_severities(run: StoredRun) -> list[dict[str, Any]]:
     """
     Return the findings of each severity by verdict, with a bar each.
+
+    They are counted in the table: a finding can be graver than its check, which is all that the totals know.
     """
-    rows = []
-    for severity in Severity:
-        totals = [total for total in summary.checks if total.severity is severity]
-        numbers = {
-            Verdict.FAIL: sum(total.failed for total in totals),
-            Verdict.NEEDS_REVIEW: sum(total.needs_review for total in totals),
-            Verdict.UNKNOWN: sum(total.unknown for total in totals),
-        }
-        rows.append({"severity": str(severity), "numbers": numbers, "all": sum(numbers.values())})
+    counted: Counter[tuple[str, str]] = Counter()
+    for frame in run.findings_in_batches():
+        counted.update(
+            zip(frame["severity"].astype("str"), frame["verdict"].astype("str"), strict=True)
+        )
+    rows = [
+        (
+            str(severity),
+            [(str(verdict), counted[severity, verdict], words) for verdict, words in _VERDICTS],
+        )
+        for severity in Severity
+    ]
     bars = draw_bars(
         [
             Bar(
-                f"{row['severity']}: {_enumerate((row['numbers'][verdict], words) for verdict, words in _VERDICT_KINDS)}",
-                [(str(verdict), row["numbers"][verdict]) for verdict, _ in _VERDICT_KINDS],
+                f"{severity}: {_enumerate((number, words) for _, number, words in parts)}",
+                [(verdict, number) for verdict, number, _ in parts],
             )
-            for row in rows
+            for severity, parts in rows
         ]
     )
-    return [row | {"bar": bar} for row, bar in zip(rows, bars, strict=True)]
+    return [
+        {"severity": severity, "numbers": [number for _, number, _ in parts], "bar": bar}
+        for (severity, parts), bar in zip(rows, bars, strict=True)
+    ]
 
 
 def _describe_changes(summary: Summary) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class Column:
     """
     One column: the table's column that it shows and sorts by, its title, and how it looks.
 
-    `kind` is text, name (from AWS), code, verdict, number or time; `under` a column that stands below it, small.
+    `kind` is text, name (from AWS), number, time, or the column whose words are marked: severity, verdict, outcome; `under` a column that stands below it, small.
     """
 
     name: str
@@ -97,16 +97,17 @@ def _lay_out_accounts(summary: Summary) -> Grid:
         "Accounts",
         "accounts",
         (
-            Column("account_id", "Account", "code"),
-            Column("name", "Name", "name"),
+            Column("name", "Account", "name", under="account_id"),
             Column("ou_path", "OU", "name"),
-            Column("outcome", "Outcome", "outcome"),
+            Column("outcome", "Outcome, and state at AWS", "outcome", under="state"),
             Column("reason", "Why, and the next step", "name", under="reason_code"),
-            Column("state", "State at AWS"),
             Column("users", "Users", "number"),
             Column("iam_users", "IAM's count", "number"),
             Column("generated_time", "Report made", "time"),
-            *(Column(name, _title(name), "verdict") for name in _list_checks(summary, Subject.ACCOUNT)),
+            *(
+                Column(name, _title(name), "verdict")
+                for name in _list_checks(summary, Subject.ACCOUNT)
+            ),
         ),
         (
             Filter("outcome", "Outcome"),
@@ -114,7 +115,7 @@ def _lay_out_accounts(summary: Summary) -> Grid:
             Filter("ou_path", "OU"),
             Filter("state", "State at AWS"),
         ),
-        ("outcome", "account_id"),
+        ("outcome", "name"),
     )
 
 
@@ -129,7 +130,10 @@ def _lay_out_roots(summary: Summary) -> Grid:
             Column("account_name", "Account", "name", under="account_id"),
             Column("ou_path", "OU", "name"),
             *map(Column, ROOT_FACTS, titles, kinds),
-            *(Column(name, _title(name), "verdict") for name in _list_checks(summary, Subject.ROOT)),
+            *(
+                Column(name, _title(name), "verdict")
+                for name in _list_checks(summary, Subject.ROOT)
+            ),
         ),
         (Filter("mfa_active", "MFA"), Filter("ou_path", "OU")),
         ("mfa_active", "account_name"),
@@ -171,7 +175,8 @@ def describe_settings(summary: Summary, grids: Sequence[Grid]) -> dict[str, Any]
             "outcome": ["not-collected", "not-active", "excluded", "collected"],
             "mfa_active": ["false", "true"],
             **dict.fromkeys(
-                ("verdict", *checks), list(map(str, (Verdict.FAIL, Verdict.UNKNOWN, Verdict.NEEDS_REVIEW, Verdict.PASS)))
+                ("verdict", *checks),
+                list(map(str, (Verdict.FAIL, Verdict.UNKNOWN, Verdict.NEEDS_REVIEW, Verdict.PASS))),
             ),
         },
     }

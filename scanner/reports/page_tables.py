@@ -128,7 +128,7 @@ def _spell(value: object) -> str | int:
             return str(value)
 
 
-def encode_findings(run: StoredRun, limit: int = FINDINGS_LIMIT) -> Iterator[Markup]:
+def encode_findings(run: StoredRun, limit: int) -> Iterator[Markup]:
     """
     Yield the findings as `encode_table` does; of more than the limit, the most urgent.
     """
