@@ -50,8 +50,9 @@ test-wheel: setup checkers ## run the functional tests against the built wheel, 
 screenshots: setup checkers ## make the README's pictures from a run of the demo
 	@$(BIN)/python tools/screenshots.py
 
-bench: setup ## measure what judging a million users costs, and how much memory it takes
+bench: setup checkers ## measure what judging and documents cost, in time and memory
 	@$(BIN)/python tools/bench_judgement.py
+	@$(BIN)/python tools/bench_page.py
 
 faults: setup ## scan under 500 random fault plans (FAULT_SEED=N: other ones)
 	@rm -rf build/faults

@@ -157,7 +157,7 @@ def scan(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Threads, 1 to 256.")] = None,
     formats: Annotated[
-        str | None, typer.Option("--format", help="Documents to draw: pdf,xlsx,csv,json.")
+        str | None, typer.Option("--format", help="Documents to draw: pdf,xlsx,html,csv,json.")
     ] = None,
     sign_key: Annotated[
         Path | None, typer.Option(help="Private key (PEM) to sign the run with.", metavar="FILE")
@@ -306,7 +306,7 @@ def demo(
 def render(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     formats: Annotated[
-        str | None, typer.Option("--format", help="Documents to draw: pdf,xlsx,csv,json.")
+        str | None, typer.Option("--format", help="Documents to draw: pdf,xlsx,html,csv,json.")
     ] = None,
     framework: Annotated[
         list[str] | None, typer.Option(help="Judge again by this framework; repeatable.")

@@ -87,7 +87,7 @@ class ScanTable(_Table):
     period: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")
     output: str = "outputs"
     frameworks: list[str] = Field(default=["pci-dss-4.0.1", "iso-27001-2022"], min_length=1)
-    formats: list[str] = Field(default=["pdf", "xlsx", "csv", "json"], min_length=1)
+    formats: list[str] = Field(default=["pdf", "xlsx", "html", "csv", "json"], min_length=1)
     framework_files: list[str] = Field(default_factory=list)
     acceptances: str | None = None
     max_report_age_hours: int = Field(default=24, ge=1, le=24 * 365)

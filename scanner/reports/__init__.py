@@ -53,6 +53,12 @@ def _render_workbook(run: StoredRun, folder: Path) -> list[Path]:
     return render_workbook(run, folder)
 
 
+def _render_page(run: StoredRun, folder: Path) -> list[Path]:
+    from scanner.reports.page import render_page  # noqa: PLC0415
+
+    return render_page(run, folder)
+
+
 def _render_csv(run: StoredRun, folder: Path) -> list[Path]:
     from scanner.reports.csv_files import render_csv  # noqa: PLC0415
 
@@ -68,6 +74,7 @@ def _render_json(run: StoredRun, folder: Path) -> list[Path]:
 FORMATS: dict[str, Renderer] = {
     "pdf": draw_pdf,
     "xlsx": _render_workbook,
+    "html": _render_page,
     "csv": _render_csv,
     "json": _render_json,
 }

@@ -2,7 +2,7 @@
 Documents read back, and held against the numbers that follow from the raw reports.
 
 Workbook and PDF are opened in processes of their own, with limits, and only figures come back from there: see
-`scanner.reports.unpack`. CSV and JSON are drawn again and compared byte for byte. Of the PDF's pages the cover and
+`scanner.reports.unpack`. CSV, JSON and the page are drawn again and compared byte for byte. Of the PDF's pages the cover and
 the totals are read, and every file inside it; the rest of its text is covered by `documents.json` alone.
 """
 
@@ -113,6 +113,11 @@ def _draw_again(run: StoredRun, folder: Path, paths: Iterable[str]) -> dict[str,
         drawn += render_csv(run, folder)
     if "json" in endings:
         drawn += render_json(run, folder)
+    if "html" in endings:
+        # Matplotlib takes a second to import, which a run without a page has no use for.
+        from scanner.reports.page import render_page  # noqa: PLC0415
+
+        drawn += render_page(run, folder)
     return {f"reports/{path.name}": path for path in drawn}
 
 

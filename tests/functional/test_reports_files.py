@@ -57,7 +57,7 @@ def test_the_registry_names_every_format_in_order():
     """
     These are the names that `--format` takes.
     """
-    assert list(FORMATS) == ["pdf", "xlsx", "csv", "json"]
+    assert list(FORMATS) == ["pdf", "xlsx", "html", "csv", "json"]
 
 
 def test_the_registry_imports_no_drawing_library():
@@ -66,7 +66,7 @@ def test_the_registry_imports_no_drawing_library():
     """
     code = (
         "import sys, scanner.reports; "
-        "print(sorted({'weasyprint', 'openpyxl', 'jinja2'} & set(sys.modules)))"
+        "print(sorted({'weasyprint', 'openpyxl', 'jinja2', 'matplotlib'} & set(sys.modules)))"
     )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -74,7 +74,7 @@ def test_the_registry_imports_no_drawing_library():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("kind", ["xlsx", "csv", "json"])
+@pytest.mark.parametrize("kind", ["xlsx", "html", "csv", "json"])
 def test_a_document_is_never_written_over(run, kind):
     """
     A second rendering into the same folder is refused, and the first documents stay as they are.
@@ -87,7 +87,7 @@ def test_a_document_is_never_written_over(run, kind):
     assert {name: (run.folder / "reports" / name).read_bytes() for name in first} == first
 
 
-@pytest.mark.parametrize("kind", ["pdf", "xlsx", "json"])
+@pytest.mark.parametrize("kind", ["pdf", "xlsx", "html", "json"])
 @pytest.mark.parametrize("period", ["../../evil", "a/b", "", ".hidden", "2026\nQ4", "x" * 200])
 def test_a_period_that_leads_elsewhere_is_refused(tmp_path, kind, period):
     """
@@ -101,7 +101,7 @@ def test_a_period_that_leads_elsewhere_is_refused(tmp_path, kind, period):
     assert list((run.folder / "reports").iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", ["xlsx", "csv", "json"])
+@pytest.mark.parametrize("kind", ["xlsx", "html", "csv", "json"])
 def test_the_same_evidence_gives_the_same_bytes(tmp_path, kind):
     """
     Two renderings, at different moments and of equal evidence, are equal to the last byte.
@@ -120,7 +120,7 @@ def test_the_same_evidence_gives_the_same_bytes(tmp_path, kind):
     assert digests[0] == digests[1]
 
 
-@pytest.mark.parametrize("kind", ["xlsx", "csv", "json"])
+@pytest.mark.parametrize("kind", ["xlsx", "html", "csv", "json"])
 def test_documents_are_for_their_owner_alone(run, kind):
     """
     They name people who can sign in with a password alone.

@@ -119,7 +119,7 @@ def test_render_makes_the_same_documents_again_offline(scanning, command):
     With the organization gone, `render` draws the same bytes from the stored evidence.
     """
     with scanning(build_world(accounts=5, users=6, seed=9)) as scanner:
-        done = scanner.scan("--format", "csv,json,xlsx,pdf")
+        done = scanner.scan("--format", "csv,json,xlsx,html,pdf")
 
     again = command("render", str(done.folder))
 
@@ -483,7 +483,7 @@ def test_files_are_for_the_owner_alone(scanning):
     Every file of a run is 0600 in folders that are 0700, and none is left half-written.
     """
     with scanning(build_world(accounts=3, users=3, seed=1)) as scanner:
-        folder = scanner.scan("--format", "pdf,xlsx,csv,json").folder
+        folder = scanner.scan("--format", "pdf,xlsx,html,csv,json").folder
 
     everything = list(chain([folder], folder.rglob("*")))
     assert {oct(path.stat().st_mode & 0o777) for path in everything if path.is_file()} == {"0o600"}
@@ -581,7 +581,7 @@ def test_the_demo_is_incomplete_on_purpose(command, tmp_path):
     assert "=1+1" in set(pd.concat(run.users())["user"])
     assert "fixed-since-report" in set(run.findings()["confirmation"])
     suffixes = {path.suffix for path in (done.folder / "reports").iterdir()}
-    assert suffixes == {".pdf", ".xlsx", ".csv", ".json"}
+    assert suffixes == {".pdf", ".xlsx", ".html", ".csv", ".json"}
     assert done.folder.name == run.summary.run_id
 
 

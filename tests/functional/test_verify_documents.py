@@ -1,3 +1,4 @@
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from scanner.reports.readback import Readback
 
 WORKBOOK = "reports/orgproof-2026-Q4.xlsx"
 PDF = "reports/orgproof-2026-Q4.pdf"
+PAGE = "reports/orgproof-2026-Q4.html"
 
 
 @pytest.fixture(name="drawn", scope="module")
@@ -28,7 +30,7 @@ def make_drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     accounts = reports_fixture.ordinary()
     run = reports_fixture.write_run(tmp_path_factory.mktemp("drawn"), accounts, ("iso-27001-2022",))
-    return draw(run.folder, ("pdf", "xlsx", "csv", "json"))
+    return draw(run.folder, ("pdf", "xlsx", "html", "csv", "json"))
 
 
 @pytest.fixture(name="run")
@@ -69,7 +71,7 @@ def forge_pdf(run: Path, change: Callable[[pikepdf.Pdf], object]) -> str:
 
 def test_documents_carry_the_numbers_of_the_run(run):
     """
-    Workbook, PDF, CSV and JSON as they were drawn are read back and agree.
+    Workbook, PDF, page, CSV and JSON as they were drawn are read back and agree.
     """
     assert failed(take(run, read_documents=Readback)) == {}
 
@@ -86,6 +88,20 @@ def test_a_forged_document_fails_the_step_of_documents_alone(run):
     assert faults == {
         "documents": f"{WORKBOOK}: sheet Findings: column verdict does not hold the table's values"
     }
+
+
+def test_a_page_that_was_changed_is_named(run):
+    """
+    Its tables, its figures and its scripts alike: it is drawn again and compared byte for byte.
+    """
+    page = run / PAGE
+    page.write_bytes(page.read_bytes().replace(b'"fail"', b'"pass"', 1))
+
+    faults = read(run, PAGE)
+
+    assert re.fullmatch(
+        rf"{PAGE}: line \d+ is not the one that follows from the raw reports", faults
+    )
 
 
 def test_names_that_do_harm_are_read_back_as_they_were_drawn(tmp_path):

@@ -1,0 +1,212 @@
+"""
+What the page's template is filled with: the summary's figures, bars beside them, and the tables to filter.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from scanner.acceptances import State
+from scanner.evidence import StoredRun
+from scanner.frameworks import Framework
+from scanner.history import describe_gap
+from scanner.model import Severity, Verdict
+from scanner.reports import facts, method
+from scanner.reports.page_charts import Bar, draw_bars
+from scanner.reports.page_grids import describe_settings, list_grids
+from scanner.reports.page_tables import (
+    FINDINGS_LIMIT,
+    encode_findings,
+    encode_json,
+    encode_roots,
+    encode_table,
+)
+from scanner.reports.tables import ACCEPTANCE_COLUMNS, list_acceptances, list_records
+from scanner.reports.wording import (
+    ACCEPTANCES,
+    NO_PREVIOUS_RUN,
+    TITLE,
+    VERDICTS,
+    complete,
+    conclude,
+    count,
+    describe_accepted,
+    describe_parent,
+    describe_result,
+    format_moment,
+    list_changes,
+    list_notices,
+)
+from scanner.summary import Summary
+
+_COVERAGE_KINDS = ("collected", "not-collected", "excluded", "not-active")
+_VERDICTS = (
+    (Verdict.FAIL, "exceptions"),
+    (Verdict.NEEDS_REVIEW, "leads to review"),
+    (Verdict.UNKNOWN, "unable to determine"),
+)
+_RESULTS = (
+    Verdict.FAIL,
+    Verdict.NEEDS_REVIEW,
+    Verdict.UNKNOWN,
+    Verdict.PASS,
+    Verdict.NOT_APPLICABLE,
+    Verdict.NOT_TESTED,
+)
+
+
+def build_content(run: StoredRun) -> dict[str, Any]:
+    """
+    Return every value that the template prints.
+    """
+    summary = run.summary
+    accounts = run.accounts()
+    grids = list_grids(summary)
+    return {
+        "title": TITLE,
+        "summary": summary,
+        "seal": run.manifest_sha256,
+        "notices": list_notices(summary),
+        "sentences": [
+            sentence
+            for sentence in (describe_parent(summary), *facts.describe_parts(summary))
+            if sentence
+        ],
+        "conclusion": conclude(summary),
+        "completeness": complete(summary),
+        "coverage": _list_coverage(summary),
+        "coverage_sum": facts.add_up_coverage(summary),
+        "users": facts.list_users(summary),
+        "user_bar": _draw_users(summary),
+        "verdict_words": facts.describe_verdicts(summary),
+        "accepted_words": describe_accepted(summary),
+        "asked": facts.describe_asked(summary),
+        "severities": _list_severities(run),
+        "changes": _describe_changes(summary),
+        "frameworks": [
+            _describe_framework(run, framework, list_records(run.controls()))
+            for framework in run.frameworks
+        ],
+        "results": [(verdict, VERDICTS[verdict]) for verdict in _RESULTS],
+        "acceptances": _list_acceptances(run),
+        "checks": [(check, facts.list_check_figures(check)) for check in summary.checks],
+        "grids": grids,
+        "settings": encode_json(describe_settings(summary, grids)),
+        "tables": {
+            "findings": encode_findings(run, FINDINGS_LIMIT),
+            "accounts": encode_table([str(name) for name in accounts.columns], [accounts]),
+            "roots": encode_roots(run, accounts),
+        },
+        "findings_limit": FINDINGS_LIMIT,
+        "identity": facts.list_identity(run),
+        "method": method,
+        "conditions": method.list_conditions(run),
+    }
+
+
+def _list_coverage(summary: Summary) -> dict[str, Any]:
+    listed, *parts = facts.list_coverage(summary)
+    named = list(zip(_COVERAGE_KINDS, parts, strict=True))
+    words = f"{count(listed.number, 'account')} listed: {_enumerate((part.number, part.label.lower()) for part in parts)}"
+    [bar] = draw_bars([Bar(words, [(kind, part.number) for kind, part in named])])
+    return {"listed": listed, "parts": named, "bar": bar}
+
+
+def _draw_users(summary: Summary) -> Markup:
+    """
+    Return a bar of the console users by what is known of their devices.
+    """
+    users = summary.users
+    unclear = users.console - users.console_with_mfa - users.console_without_mfa
+    parts = (
+        ("with-mfa", users.console_with_mfa, "with MFA"),
+        ("without-mfa", users.console_without_mfa, "without MFA"),
+        ("unclear", unclear, "not clear"),
+    )
+    words = f"{count(users.console, 'console user')}: {_enumerate((number, words) for _, number, words in parts)}"
+    [bar] = draw_bars([Bar(words, [(kind, number) for kind, number, _ in parts])])
+    return bar
+
+
+def _enumerate(numbers: Iterable[tuple[int, str]]) -> str:
+    return ", ".join(f"{number:,} {words}" for number, words in numbers)
+
+
+def _list_severities(run: StoredRun) -> list[dict[str, Any]]:
+    """
+    Return the findings of each severity by verdict, with a bar each.
+
+    They are counted in the table: a finding can be graver than its check, which is all that the totals know.
+    """
+    counted: Counter[tuple[str, str]] = Counter()
+    for frame in run.findings_in_batches():
+        counted.update(
+            zip(frame["severity"].astype("str"), frame["verdict"].astype("str"), strict=True)
+        )
+    rows = [
+        (
+            str(severity),
+            [(str(verdict), counted[severity, verdict], words) for verdict, words in _VERDICTS],
+        )
+        for severity in Severity
+    ]
+    bars = draw_bars(
+        [
+            Bar(
+                f"{severity}: {_enumerate((number, words) for _, number, words in parts)}",
+                [(verdict, number) for verdict, number, _ in parts],
+            )
+            for severity, parts in rows
+        ]
+    )
+    return [
+        {"severity": severity, "numbers": [number for _, number, _ in parts], "bar": bar}
+        for (severity, parts), bar in zip(rows, bars, strict=True)
+    ]
+
+
+def _describe_changes(summary: Summary) -> dict[str, Any]:
+    bars = draw_bars(
+        [
+            Bar(
+                f"{point.period}: {point.exceptions:,} open, {point.accepted:,} accepted",
+                [("fail", point.exceptions), ("accepted", point.accepted)],
+            )
+            for point in summary.trend
+        ]
+    )
+    previous = summary.previous
+    return {
+        "previous": previous,
+        "previous_started": format_moment(previous.started) if previous else None,
+        "none": NO_PREVIOUS_RUN,
+        "gap": describe_gap(previous, summary.window.started),
+        "counts": list_changes(summary),
+        "trend": list(zip(summary.trend, bars, strict=True)),
+    }
+
+
+def _describe_framework(
+    run: StoredRun, framework: Framework, rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    results = {row["control_id"]: row for row in rows if row["framework"] == framework.id}
+    return {
+        "catalog": framework,
+        "scope": facts.describe_scope(run.summary, framework.id),
+        "counts": Counter(row["verdict"] for row in results.values()),
+        "controls": [
+            {"control": control, "row": row, "words": describe_result(framework, row)}
+            for control in framework.controls
+            if (row := results.get(control.id))
+        ],
+    }
+
+
+def _list_acceptances(run: StoredRun) -> list[dict[str, Any]]:
+    return [
+        dict(zip(ACCEPTANCE_COLUMNS, row, strict=True))
+        | {"notes": entry.warnings, "words": ACCEPTANCES[State(entry.state)]}
+        for entry, row in zip(run.summary.acceptances, list_acceptances(run), strict=True)
+    ]

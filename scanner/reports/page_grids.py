@@ -1,0 +1,182 @@
+"""
+How the page shows its tables: which columns, which filters, and in which words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scanner.checks import CHECKS, Subject
+from scanner.model import Severity, Verdict
+from scanner.reports.page_tables import ROOT_FACTS
+from scanner.reports.wording import CHANGES, CONFIRMATIONS, MISSING, OUTCOMES, VERDICTS
+from scanner.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """
+    One column: the table's column that it shows and sorts by, its title, and how it looks.
+
+    `kind` is text, name (from AWS), number, time, or the column whose words are marked: severity, verdict, outcome; `under` a column that stands below it, small.
+    """
+
+    name: str
+    title: str
+    kind: str = "text"
+    under: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """
+    One list to choose from. `label` is a column whose words stand before those chosen from.
+    """
+
+    name: str
+    title: str
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """
+    One table that is filtered and sorted. `order` are columns, the first one first.
+    """
+
+    id: str
+    title: str
+    noun: str
+    columns: Sequence[Column]
+    filters: Sequence[Filter]
+    order: Sequence[str]
+
+
+def list_grids(summary: Summary) -> list[Grid]:
+    """
+    Return the page's grids: findings, accounts, root users.
+    """
+    return [_lay_out_findings(), _lay_out_accounts(summary), _lay_out_roots(summary)]
+
+
+def _lay_out_findings() -> Grid:
+    return Grid(
+        "findings",
+        "Findings",
+        "findings",
+        (
+            Column("severity", "Severity", "severity"),
+            Column("verdict", "Result", "verdict"),
+            Column("check", "Check, and what was seen", under="observation"),
+            Column("account_name", "Account", "name", under="account_id"),
+            Column("ou_path", "OU", "name"),
+            Column("user", "User", "name"),
+            Column("confirmation", "When asked again"),
+            Column("acceptance", "Accepted risk", "name"),
+            Column("owner", "Owner", "name"),
+            Column("state", "State"),
+            Column("days_open", "Days open", "number"),
+        ),
+        (
+            Filter("verdict", "Result"),
+            Filter("severity", "Severity"),
+            Filter("check", "Check"),
+            Filter("ou_path", "OU"),
+            Filter("account_id", "Account", label="account_name"),
+            Filter("state", "State"),
+            Filter("confirmation", "When asked again"),
+            Filter("acceptance", "Accepted risk"),
+        ),
+        ("severity", "verdict"),
+    )
+
+
+def _lay_out_accounts(summary: Summary) -> Grid:
+    return Grid(
+        "accounts",
+        "Accounts",
+        "accounts",
+        (
+            Column("name", "Account", "name", under="account_id"),
+            Column("ou_path", "OU", "name"),
+            Column("outcome", "Outcome, and state at AWS", "outcome", under="state"),
+            Column("reason", "Why, and the next step", "name", under="reason_code"),
+            Column("users", "Users", "number"),
+            Column("iam_users", "IAM's count", "number"),
+            Column("generated_time", "Report made", "time"),
+            *(
+                Column(name, _title(name), "verdict")
+                for name in _list_checks(summary, Subject.ACCOUNT)
+            ),
+        ),
+        (
+            Filter("outcome", "Outcome"),
+            Filter("reason_code", "Reason"),
+            Filter("ou_path", "OU"),
+            Filter("state", "State at AWS"),
+        ),
+        ("outcome", "name"),
+    )
+
+
+def _lay_out_roots(summary: Summary) -> Grid:
+    titles = ("MFA", "Password last used", "Key 1", "Key 1 last used", "Key 2", "Key 2 last used")
+    kinds = ("text", "time", "text", "time", "text", "time")
+    return Grid(
+        "roots",
+        "Root users",
+        "root users",
+        (
+            Column("account_name", "Account", "name", under="account_id"),
+            Column("ou_path", "OU", "name"),
+            *map(Column, ROOT_FACTS, titles, kinds),
+            *(
+                Column(name, _title(name), "verdict")
+                for name in _list_checks(summary, Subject.ROOT)
+            ),
+        ),
+        (Filter("mfa_active", "MFA"), Filter("ou_path", "OU")),
+        ("mfa_active", "account_name"),
+    )
+
+
+def _list_checks(summary: Summary, subject: Subject) -> list[str]:
+    return [total.check for total in summary.checks if total.subject == subject]
+
+
+def _title(name: str) -> str:
+    check = CHECKS.get(name.partition(":")[0])
+    return check.title if check else name
+
+
+def describe_settings(summary: Summary, grids: Sequence[Grid]) -> dict[str, Any]:
+    """
+    Return what the page's script must know: the grids, and the words and the order of what they hold.
+    """
+    checks = {total.check: total.title for total in summary.checks}
+    verdicts = {str(verdict): words for verdict, words in VERDICTS.items()}
+    return {
+        "file": f"orgproof-{summary.period}",
+        "missing": MISSING,
+        "grids": [asdict(grid) for grid in grids],
+        "words": {
+            "check": checks,
+            "confirmation": {str(key): words for key, words in CONFIRMATIONS.items()},
+            "outcome": {str(key): words for key, words in OUTCOMES.items()},
+            "state": {str(key): words for key, words in CHANGES.items()},
+            **dict.fromkeys(("verdict", *checks), verdicts),
+            **dict.fromkeys(
+                (name for name in ROOT_FACTS if name.endswith("_active")),
+                {"true": "yes", "false": "no"},
+            ),
+        },
+        "ranks": {
+            "severity": list(map(str, Severity)),
+            "outcome": ["not-collected", "not-active", "excluded", "collected"],
+            "mfa_active": ["false", "true"],
+            **dict.fromkeys(
+                ("verdict", *checks),
+                list(map(str, (Verdict.FAIL, Verdict.UNKNOWN, Verdict.NEEDS_REVIEW, Verdict.PASS))),
+            ),
+        },
+    }
