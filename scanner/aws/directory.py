@@ -228,7 +228,7 @@ class AwsDirectory:
             if not all(isinstance(item, dict) for item in page[items]):
                 raise CallError(_missing(operation, items))
             pages.append(page)
-            count += len(listed)
+            count += len(page[items])
             told(count)
             token = str(page.get("NextToken") or "")
             if not token:
