@@ -9,6 +9,10 @@ LOCK_ARGS ?=
 
 BIN = .venv/bin
 
+# Functional tests start the command hundreds of times. Where Python may keep no bytecode each start compiles pandas,
+# boto3 and the rest anew: 4.2 seconds of CPU instead of 1.2.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL = help
 .PHONY: help setup demo test lint test-wheel screenshots bench test-lowest checkers uv lock clean
 
