@@ -12,6 +12,10 @@ FAULT_SEED ?= 1
 
 BIN = .venv/bin
 
+# Functional tests start the command hundreds of times. Where Python may keep no bytecode each start compiles pandas,
+# boto3 and the rest anew: 4.2 seconds of CPU instead of 1.2.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL = help
 .PHONY: help setup demo test lint test-wheel screenshots bench faults test-lowest checkers uv lock clean
 
