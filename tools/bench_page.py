@@ -23,9 +23,15 @@ from pathlib import Path
 ACCOUNTS = 2_000
 WORDS = ("user-0123", "workload-01999", "unit 07", "no exception", "zzzz", "console-no-mfa 017")
 CHROMIUM = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --headless"
-).split()
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 TYPE = """(words) => {
   const field = document.querySelector('#findings-filters [name=q]');
@@ -59,12 +65,19 @@ CHOOSE = """() => {
   return times;
 }"""
 
-SORT = """() => [...document.querySelectorAll('#findings-table thead th:not(.more)')].flatMap((head) => [1, 2].map(() => {
-  const began = performance.now();
-  head.click();
-  document.querySelector('#findings-table tbody').getBoundingClientRect();
-  return [head.textContent, performance.now() - began];
-}))"""
+SORT = """async () => {
+  const table = document.querySelector('#findings-table');
+  const times = [];
+  for (const order of table.querySelectorAll('thead .dt-column-order')) {
+    for (let turn = 0; turn < 2; turn += 1) {
+      const began = performance.now();
+      await new Promise((done) => { window.$(table).one('draw.dt', done); order.click(); });
+      table.getBoundingClientRect();
+      times.push([order.closest('th').textContent, performance.now() - began]);
+    }
+  }
+  return times;
+}"""
 
 
 def main() -> None:

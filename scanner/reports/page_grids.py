@@ -7,10 +7,21 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scanner.checks import CHECKS, Subject
-from scanner.model import Severity, Verdict
+from scanner.model import AccountOutcome, Severity, Verdict
 from scanner.reports.page_tables import ROOT_FACTS
 from scanner.reports.wording import CHANGES, CONFIRMATIONS, MISSING, OUTCOMES, VERDICTS
 from scanner.summary import Summary
+
+_VERDICT_WORDS = {str(verdict): words for verdict, words in VERDICTS.items()}
+_VERDICT_RANKS = tuple(
+    str(verdict) for verdict in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.NEEDS_REVIEW, Verdict.PASS)
+)
+_OUTCOMES = (
+    AccountOutcome.NOT_COLLECTED,
+    AccountOutcome.NOT_ACTIVE,
+    AccountOutcome.EXCLUDED,
+    AccountOutcome.COLLECTED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,30 +164,39 @@ def describe_settings(summary: Summary, grids: Sequence[Grid]) -> dict[str, Any]
     """
     Return what the page's script must know: the grids, and the words and the order of what they hold.
     """
-    checks = {total.check: total.title for total in summary.checks}
-    verdicts = {str(verdict): words for verdict, words in VERDICTS.items()}
     return {
         "file": f"orgproof-{summary.period}",
         "missing": MISSING,
         "grids": [asdict(grid) for grid in grids],
-        "words": {
-            "check": checks,
-            "confirmation": {str(key): words for key, words in CONFIRMATIONS.items()},
-            "outcome": {str(key): words for key, words in OUTCOMES.items()},
-            "state": {str(key): words for key, words in CHANGES.items()},
-            **dict.fromkeys(("verdict", *checks), verdicts),
-            **dict.fromkeys(
-                (name for name in ROOT_FACTS if name.endswith("_active")),
-                {"true": "yes", "false": "no"},
-            ),
-        },
-        "ranks": {
-            "severity": list(map(str, Severity)),
-            "outcome": ["not-collected", "not-active", "excluded", "collected"],
-            "mfa_active": ["false", "true"],
-            **dict.fromkeys(
-                ("verdict", *checks),
-                list(map(str, (Verdict.FAIL, Verdict.UNKNOWN, Verdict.NEEDS_REVIEW, Verdict.PASS))),
-            ),
-        },
+        "words": _list_words(summary),
+        "ranks": _list_ranks(summary),
+    }
+
+
+def _list_words(summary: Summary) -> dict[str, dict[str, str]]:
+    """
+    Return, by column, the words that people read for those that are stored.
+    """
+    checks = {total.check: total.title for total in summary.checks}
+    facts = [name for name in ROOT_FACTS if name.endswith("_active")]
+    return {
+        "check": checks,
+        "confirmation": {str(key): words for key, words in CONFIRMATIONS.items()},
+        "outcome": {str(key): words for key, words in OUTCOMES.items()},
+        "state": {str(key): words for key, words in CHANGES.items()},
+        **{name: {"true": "yes", "false": "no"} for name in facts},
+        **dict.fromkeys(("verdict", *checks), _VERDICT_WORDS),
+    }
+
+
+def _list_ranks(summary: Summary) -> dict[str, Sequence[str]]:
+    """
+    Return, by column, in which order the stored words stand: the gravest first.
+    """
+    checks = [total.check for total in summary.checks]
+    return {
+        "severity": [str(severity) for severity in Severity],
+        "outcome": [str(outcome) for outcome in _OUTCOMES],
+        "mfa_active": ["false", "true"],
+        **dict.fromkeys(("verdict", *checks), _VERDICT_RANKS),
     }

@@ -68,9 +68,9 @@ def encode_table(columns: Sequence[str], frames: Iterable[pd.DataFrame]) -> Iter
         rows += table.num_rows
         for name, column in coded.items():
             column.add(table.column(name))
-    yield Markup('{"rows":%d,"columns":[') % rows
+    yield Markup('{{"rows":{},"columns":[').format(rows)
     for number, (name, column) in enumerate(coded.items()):
-        yield Markup(",\n" if number else "\n")
+        yield Markup(",\n") if number else Markup("\n")
         yield encode_json({"name": name, **column.describe()})
     yield Markup("\n]}")
 
