@@ -15,28 +15,30 @@ properties, which are plain text, and never in descriptions, which are Markdown.
 """
 
 import re
-import uuid
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from scanner.checks import BoundCheck
 from scanner.evidence import StoredRun
 from scanner.evidence.store import write_file
-from scanner.findings import REPORTED
 from scanner.frameworks import Control, Framework, bind_checks
 from scanner.model import AccountOutcome, Verdict
 from scanner.records import encode
-from scanner.reports import method
 from scanner.reports.breakdown import Breakdown, Counts, count_findings
 from scanner.reports.facts import describe_scope, list_check_figures
 from scanner.reports.naming import claim, name_document
+from scanner.reports.oscal_parts import (
+    Ids,
+    Object,
+    draw_risk,
+    list_properties,
+    list_resources,
+    name_control,
+    tokenize,
+)
 from scanner.reports.tables import list_records
-from scanner.reports.text import make_visible
 from scanner.reports.wording import (
-    MISSING,
     OUTCOMES,
     TITLE,
     complete,
@@ -49,7 +51,6 @@ from scanner.reports.wording import (
 from scanner.summary import AcceptanceTotals, CheckTotals
 
 _VERSION = "1.2.1"
-_SPACE = "urn:orgproof:oscal"
 _SUBJECTS = 1_000
 """
 How many accounts one observation names; the others are counted. The findings table has all.
@@ -63,9 +64,6 @@ _CAVEAT = (
     "This is a test of configuration at the times shown. Whether the requirement is met is for the assessor to "
     "determine."
 )
-_NOT_TOKEN = re.compile(r"[^A-Za-z0-9._-]")
-
-_Object = dict[str, Any]
 
 
 def render_oscal(run: StoredRun, folder: Path) -> list[Path]:
@@ -86,15 +84,16 @@ class _Draft:
         self._run = run
         self._summary = run.summary
         self._found: Breakdown = count_findings(run)
+        self._ids = Ids(run.manifest_sha256)
         self._bound = {bound.name: bound for bound in bind_checks(run.frameworks)}
 
-    def draw(self) -> _Object:
+    def draw(self) -> Object:
         """
         Return the document.
         """
         summary = self._summary
         return {
-            "uuid": self._identify("document"),
+            "uuid": self._ids.make("document"),
             "metadata": {
                 "title": TITLE,
                 "last-modified": format_iso(summary.window.finished),
@@ -102,21 +101,14 @@ class _Draft:
                 "oscal-version": _VERSION,
                 "props": self._list_facts(),
             },
-            "import-ap": {"href": f"#{self._identify('plan')}"},
+            "import-ap": {"href": f"#{self._ids.make('plan')}"},
             "results": [self._draw_result()],
-            "back-matter": {"resources": self._list_resources()},
+            "back-matter": {"resources": list_resources(self._run, self._ids)},
         }
 
-    def _identify(self, *parts: str) -> str:
-        """
-        Return the id of a part of the document: it follows from the run's seal and the part's name.
-        """
-        name = ":".join((self._run.manifest_sha256, *parts))
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{_SPACE}:{name}"))
-
-    def _list_facts(self) -> list[_Object]:
+    def _list_facts(self) -> list[Object]:
         summary = self._summary
-        return _list_properties(
+        return list_properties(
             {
                 "run": summary.run_id,
                 "period": summary.period,
@@ -129,11 +121,11 @@ class _Draft:
             }
         )
 
-    def _draw_result(self) -> _Object:
+    def _draw_result(self) -> Object:
         summary = self._summary
         notices = [f"{notice.label}: {notice.sentence}." for notice in list_notices(summary)]
         result = {
-            "uuid": self._identify("result"),
+            "uuid": self._ids.make("result"),
             "title": TITLE,
             "description": " ".join((*notices, conclude(summary), complete(summary), _CAVEAT)),
             "start": format_iso(summary.window.started),
@@ -142,7 +134,7 @@ class _Draft:
             "local-definitions": {
                 "components": [
                     {
-                        "uuid": self._identify("tool"),
+                        "uuid": self._ids.make("tool"),
                         "type": "software",
                         "title": "orgproof",
                         "description": "The program that made these results. It is no assessor.",
@@ -153,20 +145,20 @@ class _Draft:
             },
             "reviewed-controls": {"control-selections": list(self._list_selections())},
             "observations": [self._observe(total) for total in summary.checks],
-            "risks": [self._draw_risk(entry) for entry in summary.acceptances],
+            "risks": [draw_risk(entry, self._ids) for entry in summary.acceptances],
             "findings": list(self._list_findings()),
         }
         # OSCAL refuses an empty list.
         return {name: value for name, value in result.items() if value != []}
 
-    def _list_accounts(self) -> Iterator[_Object]:
+    def _list_accounts(self) -> Iterator[Object]:
         names = ("account_id", "name", "ou_path", "outcome", "reason_code", "generated_time")
         for record in list_records(self._run.accounts()[list(names)]):
             outcome = AccountOutcome(str(record["outcome"]))
             yield {
-                "uuid": self._identify("account", str(record["account_id"])),
+                "uuid": self._ids.make("account", str(record["account_id"])),
                 "description": f"AWS account, {OUTCOMES[outcome]}.",
-                "props": _list_properties(
+                "props": list_properties(
                     {
                         "account-id": record["account_id"],
                         "account-name": record["name"],
@@ -178,27 +170,27 @@ class _Draft:
                 ),
             }
 
-    def _list_selections(self) -> Iterator[_Object]:
+    def _list_selections(self) -> Iterator[Object]:
         for framework in self._run.frameworks:
             yield {
                 "description": "The controls of one framework that are looked at, within its scope.",
-                "props": _list_properties(
+                "props": list_properties(
                     {
                         "framework": framework.id,
                         "framework-name": f"{framework.name} {framework.version}",
                         **{
-                            _tokenize(label.lower()): value
+                            tokenize(label.lower()): value
                             for label, value in describe_scope(self._summary, framework.id)
                         },
                     }
                 ),
                 "include-controls": [
-                    {"control-id": _name_control(framework.id, control.id)}
+                    {"control-id": name_control(framework.id, control.id)}
                     for control in framework.controls
                 ],
             }
 
-    def _observe(self, total: CheckTotals) -> _Object:
+    def _observe(self, total: CheckTotals) -> Object:
         """
         Return what one check found, and in which accounts.
         """
@@ -206,15 +198,15 @@ class _Draft:
         accounts = self._found.get(total.check, {})
         more = len(accounts) - _SUBJECTS
         observation = {
-            "uuid": self._identify("observation", total.check),
+            "uuid": self._ids.make("observation", total.check),
             "title": total.title,
             "description": _describe_check(bound, total),
-            "props": _list_properties(
+            "props": list_properties(
                 {
                     "check": total.check,
                     "severity": total.severity,
                     "about": total.subject,
-                    **{_tokenize(label): number for label, number in list_check_figures(total)},
+                    **{tokenize(label): number for label, number in list_check_figures(total)},
                     "accepted": total.accepted,
                     "accounts-not-read": self._summary.accounts.not_collected,
                 }
@@ -222,7 +214,7 @@ class _Draft:
             "methods": ["TEST"],
             "types": ["finding"],
             "origins": [
-                {"actors": [{"type": "tool", "actor-uuid": self._identify("tool")}]},
+                {"actors": [{"type": "tool", "actor-uuid": self._ids.make("tool")}]},
             ],
             "subjects": [
                 self._name_subject(account, counts)
@@ -230,7 +222,7 @@ class _Draft:
             ],
             "relevant-evidence": [
                 {
-                    "href": f"#{self._identify('findings')}",
+                    "href": f"#{self._ids.make('findings')}",
                     "description": "The findings of this check, one for each user or account.",
                 }
             ],
@@ -241,11 +233,11 @@ class _Draft:
         }
         return {name: value for name, value in observation.items() if value not in ([], None)}
 
-    def _name_subject(self, account: str, counts: Counts) -> _Object:
+    def _name_subject(self, account: str, counts: Counts) -> Object:
         return {
-            "subject-uuid": self._identify("account", account),
+            "subject-uuid": self._ids.make("account", account),
             "type": "inventory-item",
-            "props": _list_properties(
+            "props": list_properties(
                 {
                     "account-id": account,
                     "exceptions": counts.failed,
@@ -256,40 +248,7 @@ class _Draft:
             ),
         }
 
-    def _draw_risk(self, entry: AcceptanceTotals) -> _Object:
-        """
-        Return one accepted risk. Its own words are properties.
-        """
-        in_force = entry.state == "in-force"
-        return {
-            "uuid": self._identify("risk", entry.id),
-            "title": "Accepted risk",
-            "description": f"It is about {count(entry.matched, 'finding')} of this run.",
-            "statement": (
-                "Somebody answers for these findings until the day given, for the reason given. They stay findings."
-                if in_force
-                else "This acceptance is not in force, and the findings that it is about are open."
-            ),
-            "props": _list_properties(
-                {
-                    "acceptance": entry.id,
-                    "kind": entry.kind,
-                    "account": entry.account,
-                    "user": entry.user,
-                    "check": entry.check,
-                    "reason": entry.reason,
-                    "owner": entry.owner,
-                    "approver": entry.approver,
-                    "ticket": entry.ticket,
-                    "from": entry.begins,
-                    "until": entry.until,
-                    "state": entry.state,
-                }
-            ),
-            "status": "deviation-approved" if in_force else "open",
-        }
-
-    def _list_findings(self) -> Iterator[_Object]:
+    def _list_findings(self) -> Iterator[Object]:
         frameworks = {framework.id: framework for framework in self._run.frameworks}
         controls = {
             (framework.id, control.id): control
@@ -301,22 +260,22 @@ class _Draft:
             control = controls[framework.id, str(record["control_id"])]
             yield self._find(framework, control, record)
 
-    def _find(self, framework: Framework, control: Control, record: Mapping[str, Any]) -> _Object:
+    def _find(self, framework: Framework, control: Control, record: Mapping[str, Any]) -> Object:
         """
         Return what the evidence says of one control.
         """
         verdict = Verdict(str(record["verdict"]))
         state, reason = _STATES.get(verdict, ("not-satisfied", "other"))
-        target = _name_control(framework.id, control.id)
+        target = name_control(framework.id, control.id)
         related = [
-            {"observation-uuid": self._identify("observation", name)}
+            {"observation-uuid": self._ids.make("observation", name)}
             for name in dict.fromkeys(mapped.bound.name for mapped in control.checks)
         ]
         finding = {
-            "uuid": self._identify("finding", framework.id, control.id),
+            "uuid": self._ids.make("finding", framework.id, control.id),
             "title": f"Control {target}",
             "description": f"{_say_verdict(verdict)} {_CAVEAT}",
-            "props": _list_properties(
+            "props": list_properties(
                 {
                     "framework": framework.id,
                     "control": control.id,
@@ -337,7 +296,7 @@ class _Draft:
             },
             "related-observations": related,
             "related-risks": [
-                {"risk-uuid": self._identify("risk", entry.id)}
+                {"risk-uuid": self._ids.make("risk", entry.id)}
                 for entry in self._list_risks(control)
             ],
         }
@@ -350,40 +309,6 @@ class _Draft:
         names = {mapped.bound.name for mapped in control.checks}
         names |= {mapped.bound.check.id for mapped in control.checks}
         return (entry for entry in self._summary.acceptances if entry.check in names)
-
-    def _list_resources(self) -> list[_Object]:
-        calls = "; ".join(f"{name}: {why}" for name, why in method.list_calls(self._run))
-        stages = " ".join(f"{name}: {words}" for name, words in method.STEPS)
-        return [
-            {
-                "uuid": self._identify("plan"),
-                "title": "How the evidence came about",
-                "description": f"{method.POPULATION} {method.TIMING} {stages}",
-                "remarks": f"Calls made to AWS: {calls}. Limits: {' '.join(method.LIMITS)}",
-            },
-            {
-                "uuid": self._identify("manifest"),
-                "title": "The manifest of the run",
-                "description": "It lists every file of the evidence with its size and SHA-256. Its own is the seal.",
-                "rlinks": [
-                    {
-                        "href": "../manifest.json",
-                        "media-type": "application/json",
-                        "hashes": [{"algorithm": "SHA-256", "value": self._run.manifest_sha256}],
-                    }
-                ],
-            },
-            {
-                "uuid": self._identify("findings"),
-                "title": "The findings table",
-                "description": (
-                    "One row for each user, root user or account and check whose verdict is one of: "
-                    f"{', '.join(REPORTED)}. The manifest has its hash. As JSON Lines it is findings.jsonl beside this "
-                    "document, where that format was drawn."
-                ),
-                "rlinks": [{"href": "../tables/findings.parquet"}],
-            },
-        ]
 
 
 def _describe_check(bound: BoundCheck | None, total: CheckTotals) -> str:
@@ -405,34 +330,3 @@ def _say_verdict(verdict: Verdict) -> str:
         Verdict.NOT_TESTED: "Not tested: nothing here decides about this control.",
         Verdict.NOT_APPLICABLE: "Not applicable to anything that was read.",
     }[verdict]
-
-
-def _list_properties(facts: Mapping[str, object]) -> list[_Object]:
-    """
-    Return facts as properties, without those that are missing. A value is one line that shows something.
-    """
-    return [
-        {"name": name, "ns": _SPACE, "value": _write(value)}
-        for name, value in facts.items()
-        if value is not None
-    ]
-
-
-def _write(value: object) -> str:
-    text = format_iso(value) if isinstance(value, datetime) else str(value)
-    return make_visible(text).strip() or MISSING
-
-
-def _tokenize(text: str) -> str:
-    return _NOT_TOKEN.sub("-", text)
-
-
-def _name_control(framework: str, control: str) -> str:
-    """
-    Return a control's id as OSCAL writes ids. Where that changes it, a hash keeps it from being another's.
-    """
-    name = f"{framework}_{control}"
-    token = _NOT_TOKEN.sub("-", name)
-    if not token[0].isalpha():
-        token = f"_{token}"
-    return token if token.endswith(name) else f"{token}-{sha256(name.encode()).hexdigest()[:8]}"
