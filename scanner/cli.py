@@ -60,6 +60,8 @@ frameworks_app = typer.Typer(
 app.add_typer(frameworks_app, name="frameworks")
 
 
+_FORMATS = "Documents to draw: pdf,xlsx,html,csv,json,jsonl,parquet,ocsf,oscal,junit,github."  # as in FORMATS
+
 Overrides = dict[str, dict[str, Any]]
 """
 The options that were given, by the table and name of the setting that each overrides.
@@ -156,9 +158,7 @@ def scan(
         str | None, typer.Option(help="Another AWS endpoint; printed in every document.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Threads, 1 to 256.")] = None,
-    formats: Annotated[
-        str | None, typer.Option("--format", help="Documents to draw: pdf,xlsx,html,csv,json.")
-    ] = None,
+    formats: Annotated[str | None, typer.Option("--format", help=_FORMATS)] = None,
     sign_key: Annotated[
         Path | None, typer.Option(help="Private key (PEM) to sign the run with.", metavar="FILE")
     ] = None,
@@ -305,9 +305,7 @@ def demo(
 @app.command(epilog="Example: orgproof render outputs/o-exampleorg/2026-Q4/20261124T101500Z")
 def render(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    formats: Annotated[
-        str | None, typer.Option("--format", help="Documents to draw: pdf,xlsx,html,csv,json.")
-    ] = None,
+    formats: Annotated[str | None, typer.Option("--format", help=_FORMATS)] = None,
     framework: Annotated[
         list[str] | None, typer.Option(help="Judge again by this framework; repeatable.")
     ] = None,
@@ -327,17 +325,17 @@ def render(
     """
     from scanner.console import is_terminal
     from scanner.pipeline import judge_again, render_again
-    from scanner.reports import FORMATS
     from scanner.wiring import (
         SystemClock,
         choose_acceptances,
         choose_frameworks,
         choose_press,
+        list_formats,
     )
 
     with _foreseen(evidence_status=DOES_NOT_VERIFY):
         _check_finished(run)
-        names = _split(formats) or list(FORMATS)
+        names = _split(formats) or list_formats(run)
         files = [str(path) for path in framework_file or []]
         frameworks = choose_frameworks(framework or [], files) if framework or files else None
         accepted = choose_acceptances(str(acceptances) if acceptances else None)

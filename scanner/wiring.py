@@ -25,7 +25,8 @@ from scanner.aws.s3 import connect_bucket
 from scanner.delivery import Destination, FolderDestination
 from scanner.doctor import Instruments
 from scanner.errors import CatalogError, SettingsError
-from scanner.evidence.store import make_folder
+from scanner.evidence.run import SETTINGS_JSON
+from scanner.evidence.store import make_folder, read_file
 from scanner.executor import ThreadExecutor
 from scanner.frameworks import (
     Framework,
@@ -36,9 +37,10 @@ from scanner.frameworks import (
 from scanner.interfaces import Clock, Collector, Examiner, PdfSigner, Progress, Signer
 from scanner.model import Caller, Terms, show
 from scanner.pipeline import Means, Order, Press, Renderer
-from scanner.reports import FORMATS, draw_pdf
+from scanner.records import decode
+from scanner.reports import FORMATS, draw_pdf, find_missing
 from scanner.reports.equality import compare_documents
-from scanner.reports.toolchain import describe_fonts, describe_tools
+from scanner.reports.toolchain import describe_extras, describe_fonts, describe_tools
 from scanner.settings import FolderTable, S3Table, Settings, name_quarter
 from scanner.signing import choose_pdf_signer, choose_signer
 
@@ -63,12 +65,23 @@ class SystemClock:
 
 def choose_renderers(formats: list[str]) -> dict[str, Renderer]:
     """
-    Return the renderers of the formats named, or raise `SettingsError` naming those there are.
+    Return the renderers of the formats named, or raise `SettingsError` naming those there are, or what is missing.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise SettingsError(f"no format {', '.join(unknown)}; there are: {', '.join(FORMATS)}")
+    lacking = [missing for name in formats if (missing := find_missing(name))]
+    if lacking:
+        raise SettingsError("; ".join(lacking))
     return {name: FORMATS[name] for name in formats}
+
+
+def list_formats(folder: Path) -> list[str]:
+    """
+    Return the formats that a run's settings name. Raises `EvidenceError` when they cannot be read.
+    """
+    path = folder / "inputs" / SETTINGS_JSON
+    return list(decode(Terms, read_file(path), str(path)).formats)
 
 
 def choose_frameworks(names: Sequence[str], files: Sequence[str]) -> tuple[Framework, ...]:
@@ -243,7 +256,9 @@ def choose_press(
         renderers["pdf"] = partial(draw_pdf, sign=sign_pdf)
     return Press(
         renderers=renderers,
-        describe_tools=lambda documents: describe_tools() | describe_fonts(documents),
+        describe_tools=lambda documents: (
+            describe_tools() | describe_extras(documents) | describe_fonts(documents)
+        ),
         compare=compare_documents,
         signer=signer,
         drawing=progress.drawing,

@@ -9,7 +9,7 @@ Is this evidence whole, unchanged, and do its numbers follow from its raw report
  6. Raw reports: each belongs to its account, and so does every row.
  7. Tables: derived again from the raw reports, they equal the stored ones, and so do the totals.
  8. Totals: every total is the sum of its parts, and the manifest says the same as the summary.
- 9. Documents: workbook, PDF, CSV and JSON carry the numbers that were derived.
+ 9. Documents: each of them carries the numbers that were derived.
 10. Derived later: what was judged or drawn again from this run stands the same tests.
 
 The folder is hostile input. It is surveyed before anything in it is opened; steps 5 to 10 read it only when that
@@ -104,8 +104,10 @@ class Step:
 
 class DocumentsCheck(Protocol):
     """
-    Documents that are being read back.
+    Documents that are being read back. `limits` says, after that, which could not be compared and why.
     """
+
+    limits: list[str]
 
     def finish(self, run: StoredRun) -> tuple[str, list[str]]:
         """
@@ -405,6 +407,7 @@ def _check_documents(case: Case, documents: DocumentsCheck | None, said: _Findin
         raise SkippedStepError("the documents were not read back")
     said.said, faults = documents.finish(case.replica.run)
     said.add(faults)
+    said.limits += documents.limits
 
 
 def _check_derived(
@@ -459,6 +462,7 @@ def _examine_derived(
         if documents is not None:
             _, faults = documents.finish(case.replica.run)
             said.add(faults)
+            said.limits += documents.limits
     except (OrgproofError, SkippedStepError) as exc:
         said.add(str(exc).splitlines())
 

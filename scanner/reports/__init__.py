@@ -9,8 +9,10 @@ module and one line in `FORMATS`.
 import os
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
+from scanner.errors import RenderError
 from scanner.evidence import StoredRun
 from scanner.interfaces import PdfSigner
 
@@ -30,6 +32,21 @@ Writes one format's documents into an existing folder and returns their paths.
 Raises `RenderError` when a document cannot be made, or stands there already; `EvidenceError` when
 the evidence cannot be read.
 """
+
+
+_EXTRAS = {"ocsf": "py_ocsf_models"}
+
+
+def find_missing(kind: str) -> str | None:
+    """
+    Say what a format needs that is not installed, and how to install it; None where nothing is missing.
+    """
+    needed = _EXTRAS.get(kind)
+    if needed is None or find_spec(needed) is not None:
+        return None
+    return (
+        f"format {kind} needs {needed}, which is not installed; run: pip install 'orgproof[{kind}]'"
+    )
 
 
 # The libraries behind a format cost up to a second to import, so each waits until it is asked for.
@@ -71,15 +88,59 @@ def _render_json(run: StoredRun, folder: Path) -> list[Path]:
     return render_json(run, folder)
 
 
+def _render_jsonl(run: StoredRun, folder: Path) -> list[Path]:
+    from scanner.reports.jsonl_files import render_jsonl  # noqa: PLC0415
+
+    return render_jsonl(run, folder)
+
+
+def _render_parquet(run: StoredRun, folder: Path) -> list[Path]:
+    from scanner.reports.parquet_files import render_parquet  # noqa: PLC0415
+
+    return render_parquet(run, folder)
+
+
+def _render_ocsf(run: StoredRun, folder: Path) -> list[Path]:
+    if missing := find_missing("ocsf"):
+        raise RenderError(missing)
+    from scanner.reports.ocsf import render_ocsf  # noqa: PLC0415
+
+    return render_ocsf(run, folder)
+
+
+def _render_oscal(run: StoredRun, folder: Path) -> list[Path]:
+    from scanner.reports.oscal import render_oscal  # noqa: PLC0415
+
+    return render_oscal(run, folder)
+
+
+def _render_junit(run: StoredRun, folder: Path) -> list[Path]:
+    from scanner.reports.junit import render_junit  # noqa: PLC0415
+
+    return render_junit(run, folder)
+
+
+def _render_github(run: StoredRun, folder: Path) -> list[Path]:
+    from scanner.reports.github import render_github  # noqa: PLC0415
+
+    return render_github(run, folder)
+
+
 FORMATS: dict[str, Renderer] = {
     "pdf": draw_pdf,
     "xlsx": _render_workbook,
     "html": _render_page,
     "csv": _render_csv,
     "json": _render_json,
+    "jsonl": _render_jsonl,
+    "parquet": _render_parquet,
+    "ocsf": _render_ocsf,
+    "oscal": _render_oscal,
+    "junit": _render_junit,
+    "github": _render_github,
 }
 """
 Every format by the name that `--format` takes, in the order in which they are drawn.
 """
 
-__all__ = ["FORMATS", "Renderer", "draw_pdf"]
+__all__ = ["FORMATS", "Renderer", "draw_pdf", "find_missing"]

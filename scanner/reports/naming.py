@@ -1,5 +1,5 @@
 """
-The documents' file names, and the refusal to write over one.
+The documents' file names, which format each belongs to, and the refusal to write over one.
 """
 
 import re
@@ -22,6 +22,18 @@ def name_document(summary: Summary, ending: str) -> str:
             "check the run with `sha256sum --check SHA256SUMS`"
         )
     return f"orgproof-{summary.period}.{ending}"
+
+
+def find_format(summary: Summary, name: str) -> str:
+    """
+    Return the name of the format that a document's file name stands for; it may be none that there is.
+
+    The format's name follows the first part of each file's: `orgproof-2026-Q4.junit.xml`, `findings.csv`.
+    """
+    rest = name.removeprefix(f"orgproof-{summary.period}.")
+    if rest == name:
+        rest = name.partition(".")[2]
+    return rest.partition(".")[0]
 
 
 def claim(path: Path) -> Path:

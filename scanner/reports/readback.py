@@ -2,7 +2,7 @@
 Documents read back, and held against the numbers that follow from the raw reports.
 
 Workbook and PDF are opened in processes of their own, with limits, and only figures come back from there: see
-`scanner.reports.unpack`. CSV, JSON and the page are drawn again and compared byte for byte. Of the PDF's pages the cover and
+`scanner.reports.unpack`. Every other format is drawn again and compared byte for byte. Of the PDF's pages the cover and
 the totals are read, and every file inside it; the rest of its text is covered by `documents.json` alone.
 """
 
@@ -19,11 +19,9 @@ from scanner.errors import EvidenceError
 from scanner.evidence import StoredRun
 from scanner.evidence.quarantine import Limits, Quarantine
 from scanner.evidence.store import hash_bytes
-from scanner.reports import facts
+from scanner.reports import FORMATS, facts, find_missing
 from scanner.reports.attachments import collect_attachments
-from scanner.reports.csv_files import render_csv
-from scanner.reports.json_file import render_json
-from scanner.reports.naming import name_document
+from scanner.reports.naming import find_format, name_document
 from scanner.reports.text import fit_cell, make_visible
 from scanner.reports.unpack import TableDigest, read_workbook, spell
 from scanner.reports.wording import conclude
@@ -32,6 +30,7 @@ from scanner.summary import CheckTotals, Summary
 _UNPACK = Path(__file__).with_name("unpack.py")
 _MODULES = {"xlsx": ("openpyxl",), "pdf": ("pypdf",)}
 _SHOWN = 100
+_FOREIGN = "is no document that orgproof draws of this run"
 _LARGE_PDF = 2 * 1024 * 1024
 """
 A PDF larger than this is read before the tables are derived, and not meanwhile: either takes much memory.
@@ -41,6 +40,8 @@ A PDF larger than this is read before the tables are derived, and not meanwhile:
 class Readback:
     """
     A run's documents, being read back since it was made. See `scanner.evidence.verify.DocumentsCheck`.
+
+    `limits` says, once it has finished, which documents were not compared and why.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Readback:
         self._folder = folder
         self._paths = sorted(paths)
         self._reading: dict[str, Quarantine] = {}
+        self.limits: list[str] = []
         for path in self._paths:
             kind = path.rpartition(".")[2]
             if kind in _MODULES:
@@ -73,18 +75,41 @@ class Readback:
         return (f"{names}: they carry these numbers" if names else "none was drawn"), faults
 
     def _compare(self, run: StoredRun) -> Iterator[tuple[str, str]]:
+        others: dict[str, list[str]] = {}
+        for path in self._paths:
+            if path == f"reports/{name_document(run.summary, 'xlsx')}":
+                yield from ((path, fault) for fault in self._compare_workbook(path, run))
+            elif path == f"reports/{name_document(run.summary, 'pdf')}":
+                yield from ((path, fault) for fault in self._compare_pdf(path, run))
+            else:
+                kind = find_format(run.summary, path.rpartition("/")[2])
+                others.setdefault(kind, []).append(path)
+        for kind, paths in others.items():
+            yield from self._compare_drawn(kind, paths, run)
+
+    def _compare_drawn(
+        self, kind: str, paths: Iterable[str], run: StoredRun
+    ) -> Iterator[tuple[str, str]]:
+        """
+        Draw the documents of one format again, and hold those that were found against them.
+        """
+        if kind not in FORMATS or kind in _MODULES:
+            yield from ((path, _FOREIGN) for path in paths)
+            return
+        if missing := find_missing(kind):
+            self.limits += [
+                f"that {path} follows from the raw reports: {missing}" for path in paths
+            ]
+            return
         with tempfile.TemporaryDirectory(prefix="orgproof-") as place:
-            drawn = _draw_again(run, Path(place), self._paths)
-            for path in self._paths:
-                if path in drawn:
-                    fault = _find_difference(self._folder / path, drawn[path])
-                    yield from [(path, fault)] if fault else []
-                elif path == f"reports/{name_document(run.summary, 'xlsx')}":
-                    yield from ((path, fault) for fault in self._compare_workbook(path, run))
-                elif path == f"reports/{name_document(run.summary, 'pdf')}":
-                    yield from ((path, fault) for fault in self._compare_pdf(path, run))
-                else:
-                    yield path, "is no document that orgproof draws of this run"
+            # These are copies of the stored tables, which another pyarrow may have written in other bytes.
+            source = StoredRun(self._folder) if kind == "parquet" else run
+            drawn = {f"reports/{path.name}": path for path in FORMATS[kind](source, Path(place))}
+            for path in paths:
+                if path not in drawn:
+                    yield path, _FOREIGN
+                elif fault := _find_difference(self._folder / path, drawn[path]):
+                    yield path, fault
 
     def _compare_workbook(self, path: str, run: StoredRun) -> Iterator[str]:
         try:
@@ -101,24 +126,6 @@ class Readback:
             yield str(exc).removeprefix(f"{self._folder / path}: ")
             return
         yield from compare_pdf(found, run)
-
-
-def _draw_again(run: StoredRun, folder: Path, paths: Iterable[str]) -> dict[str, Path]:
-    """
-    Draw those documents again that are made in a moment, and return them by the paths they have in a run.
-    """
-    endings = {path.rpartition(".")[2] for path in paths}
-    drawn = []
-    if "csv" in endings:
-        drawn += render_csv(run, folder)
-    if "json" in endings:
-        drawn += render_json(run, folder)
-    if "html" in endings:
-        # Matplotlib takes a second to import, which a run without a page has no use for.
-        from scanner.reports.page import render_page  # noqa: PLC0415
-
-        drawn += render_page(run, folder)
-    return {f"reports/{path.name}": path for path in drawn}
 
 
 def _find_difference(found: Path, drawn: Path) -> str | None:

@@ -50,14 +50,17 @@ def stream_changes(run: StoredRun) -> tuple[list[str], Iterator[Row]]:
     """
     Return the columns and rows that `select_changes` selects, read batch by batch.
     """
-    return list(HISTORY.names), _stream_changes(run)
+    return list(HISTORY.names), (row for frame in batch_changes(run) for row in list_rows(frame))
 
 
-def _stream_changes(run: StoredRun) -> Iterator[Row]:
+def batch_changes(run: StoredRun) -> Iterator[pd.DataFrame]:
+    """
+    Yield the rows that `select_changes` selects, in frames.
+    """
     if run.summary.previous is None:
         return
     for frame in run.history_in_batches():
-        yield from list_rows(frame[is_change(frame, run.summary.window.started)])
+        yield frame[is_change(frame, run.summary.window.started)]
 
 
 def list_user_columns(run: StoredRun) -> list[str]:
@@ -83,6 +86,15 @@ def stream_users(run: StoredRun) -> Iterator[Row]:
 
     Raises `RenderError` when the table lacks a column of a check that the summary names.
     """
+    return (row for frame in batch_users(run) for row in list_rows(frame))
+
+
+def batch_users(run: StoredRun) -> Iterator[pd.DataFrame]:
+    """
+    Yield the users table in frames of the columns that `list_user_columns` names.
+
+    Raises `RenderError` when the table lacks a column of a check that the summary names.
+    """
     columns = list_user_columns(run)
     for frame in run.users():
         missing = [name for name in columns if name not in frame.columns]
@@ -91,7 +103,7 @@ def stream_users(run: StoredRun) -> Iterator[Row]:
                 f"users.parquet has no column {', '.join(missing)}; "
                 "check the run with `sha256sum --check SHA256SUMS`"
             )
-        yield from list_rows(frame[columns])
+        yield frame[columns]
 
 
 def select_changes(run: StoredRun) -> pd.DataFrame:

@@ -65,6 +65,15 @@ def describe_tools() -> dict[str, str]:
     }
 
 
+def describe_extras(documents: Iterable[Path]) -> dict[str, str]:
+    """
+    Return the libraries behind those of the documents that few ask for, each with its version.
+    """
+    if any(path.name.endswith(".ocsf.jsonl") for path in documents):
+        return {name: _find_version(name) for name in ("py-ocsf-models", "pydantic")}
+    return {}
+
+
 def describe_fonts(documents: Iterable[Path]) -> dict[str, str]:
     """
     Return the system's fonts that PDFs fell back on, each with the version it gives itself.

@@ -78,7 +78,7 @@ def test_nothing_of_the_surroundings_gets_into_a_document(run, tmp_path):
         digests.append(done.stdout.splitlines())
 
     assert digests[0] == digests[1]
-    assert len(digests[0]) == 9
+    assert len(digests[0]) > len(FORMATS)
 
 
 def test_the_callers_clock_variable_is_put_back(monkeypatch):
