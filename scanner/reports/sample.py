@@ -19,12 +19,14 @@ from scanner.evidence.store import create_file
 from scanner.model import Strata
 from scanner.records import encode
 from scanner.reports.archive import open_workbook, save_workbook
+from scanner.reports.batches import batch_rows
 from scanner.reports.covers import Page
 from scanner.reports.csv_files import write_csv
-from scanner.reports.sheets import Print, TableLayout, write_table
+from scanner.reports.properties import describe_document, describe_page
+from scanner.reports.sheets import Book, Print, TableLayout, write_table
 from scanner.reports.tables import Row
+from scanner.reports.widths import WIDTHS
 from scanner.reports.wording import count, format_iso, list_notices
-from scanner.reports.workbook import WIDTHS, describe_document, describe_page
 
 TITLE = "A sample for testing again by hand"
 
@@ -70,7 +72,7 @@ def keep_sample(run: StoredRun, sample: Sample, moment: datetime) -> Path:
     }
     with stage_derived(run.folder, moment) as store:
         store.write("sample.json", encode(sample))
-        write_csv(store.folder / "sample.csv", _list_columns(sample), _list_rows(sample))
+        write_csv(store.folder / "sample.csv", _list_columns(sample), list_sample_rows(sample))
         _write_workbook(run, sample, store.folder / "sample.xlsx")
         seal_derived(store.folder, run.folder, facts)
     return store.folder
@@ -92,11 +94,24 @@ def describe_sample(sample: Sample) -> list[str]:
     return lines
 
 
+def lay_out_sample(sample: Sample) -> TableLayout:
+    """
+    Return how the table of a sample looks.
+    """
+    marked = frozenset({"verdict"})
+    return TableLayout(
+        "Sample", _list_columns(sample), "Nothing was drawn", _WIDTHS, marked, frozen=3
+    )
+
+
 def _list_columns(sample: Sample) -> list[str]:
     return [*_BEFORE, *sample.check.columns, *_AFTER]
 
 
-def _list_rows(sample: Sample) -> Iterator[Row]:
+def list_sample_rows(sample: Sample) -> Iterator[Row]:
+    """
+    Yield the items of a sample as rows.
+    """
     for item in sample.items:
         yield (
             item.item,
@@ -123,14 +138,12 @@ def _write_workbook(run: StoredRun, sample: Sample, path: Path) -> None:
     page = describe_page(run)
     with open_workbook(properties) as workbook:
         _write_method(workbook, run, sample, page)
-        layout = TableLayout(
-            "Sample", _list_columns(sample), "Nothing was drawn", _WIDTHS, frozenset({"verdict"})
-        )
-        write_table(workbook, layout, _list_rows(sample), page)
+        book, layout = Book(workbook, page), lay_out_sample(sample)
+        write_table(book, layout, batch_rows(layout.columns, list_sample_rows(sample)))
         if sample.stratified_by is not None:
             strata = TableLayout("Strata", ("stratum", "rows", "drawn"), "", _WIDTHS)
             parts = ((part.name, part.rows, part.drawn) for part in sample.strata)
-            write_table(workbook, strata, parts, page)
+            write_table(book, strata, batch_rows(strata.columns, parts))
         with create_file(path) as file:
             save_workbook(workbook, file, run.summary.window.finished)
 

@@ -54,10 +54,18 @@ def stream_changes(run: StoredRun) -> tuple[list[str], Iterator[Row]]:
 
 
 def _stream_changes(run: StoredRun) -> Iterator[Row]:
+    for frame in select_change_batches(run):
+        yield from list_rows(frame)
+
+
+def select_change_batches(run: StoredRun) -> Iterator[pd.DataFrame]:
+    """
+    Yield what `select_changes` selects, batch by batch.
+    """
     if run.summary.previous is None:
         return
     for frame in run.history_in_batches():
-        yield from list_rows(frame[is_change(frame, run.summary.window.started)])
+        yield frame[is_change(frame, run.summary.window.started)]
 
 
 def list_user_columns(run: StoredRun) -> list[str]:
@@ -83,6 +91,14 @@ def stream_users(run: StoredRun) -> Iterator[Row]:
 
     Raises `RenderError` when the table lacks a column of a check that the summary names.
     """
+    for frame in check_user_columns(run):
+        yield from list_rows(frame)
+
+
+def check_user_columns(run: StoredRun) -> Iterator[pd.DataFrame]:
+    """
+    Yield the users table in batches with the columns of `list_user_columns`. Raises as `stream_users` does.
+    """
     columns = list_user_columns(run)
     for frame in run.users():
         missing = [name for name in columns if name not in frame.columns]
@@ -91,7 +107,7 @@ def stream_users(run: StoredRun) -> Iterator[Row]:
                 f"users.parquet has no column {', '.join(missing)}; "
                 "check the run with `sha256sum --check SHA256SUMS`"
             )
-        yield from list_rows(frame[columns])
+        yield frame[columns]
 
 
 def select_changes(run: StoredRun) -> pd.DataFrame:

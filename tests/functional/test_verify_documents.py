@@ -129,8 +129,8 @@ def test_a_total_of_the_workbook_that_was_changed_is_named(run):
     faults = forge_sheet(run, change)
 
     assert f"{WORKBOOK}: sheet Summary: row" in faults
-    assert "'without MFA, 2, console users without" in faults
-    assert "'without MFA, 3, console users without" in faults
+    assert "'without MFA, 2, =COUNTIFS(" in faults
+    assert " 3, =COUNTIFS(" in faults
 
 
 def test_a_sentence_of_the_workbook_that_was_changed_is_named(run):
