@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from scanner.delivery import Destination
     from scanner.frameworks import Framework
     from scanner.pipeline import Finished
+    from scanner.reports.extras import Extras
 
 app = typer.Typer(
     name="orgproof",
@@ -247,12 +248,26 @@ def render(
     acceptances: Annotated[
         Path | None, typer.Option(help="Judge again with these accepted risks (YAML).")
     ] = None,
+    carry_notes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Older workbook whose status, assignee and note go into the new one.",
+            metavar="OLD.xlsx",
+        ),
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a sample of this run, to be a sheet of the workbook.", metavar="DERIVED"
+        ),
+    ] = None,
 ) -> None:
     """
     Draw a run's documents again, from its stored evidence, without any network.
 
     With other frameworks or acceptances the same raw reports are judged again, into a folder of its own
-    under derived/. The run itself stays as it was.
+    under derived/. The run itself stays as it was. Notes that people wrote in an older workbook are carried
+    over by finding_id, and those whose finding is gone are listed.
     """
     from scanner.pipeline import judge_again, render_again
     from scanner.reports import FORMATS
@@ -266,16 +281,25 @@ def render(
 
     with _foreseen(evidence_status=DOES_NOT_VERIFY):
         _check_finished(run)
-        press = choose_press(_split(formats) or list(FORMATS))
+        extras = None
+        if carry_notes is not None or sample is not None:
+            extras = _read_extras(run, carry_notes, sample)
+        press = choose_press(_split(formats) or list(FORMATS), extras=extras)
         files = [str(path) for path in framework_file or []]
         frameworks = choose_frameworks(framework or [], files) if framework or files else None
         accepted = choose_acceptances(str(acceptances) if acceptances else None)
         if frameworks is not None or accepted is not None:
+            if sample is not None:
+                raise SettingsError(
+                    "--sample: was drawn from the run as it was judged; leave out --framework and --acceptances"
+                )
             judged = judge_again(run, frameworks, accepted, press, SystemClock())
             _print_lines(describe_run(judged.summary, judged.documents))
+            _print_lines(extras.describe() if extras else ())
             print(judged.folder)
             return
         again = render_again(run, press, SystemClock())
+        _print_lines(extras.describe() if extras else ())
         if again.comparison is not None:
             _print_lines(describe_comparison(again.comparison, run / "documents.json"))
         for path in again.documents:
@@ -634,6 +658,16 @@ def _check_finished(run: Path) -> None:
         raise SettingsError(
             f"{run}: is not a finished run, for it has no manifest.json; give the folder that a scan printed"
         )
+
+
+def _read_extras(run: Path, notes: Path | None, sample: Path | None) -> "Extras":
+    """
+    Read what goes into a workbook besides its run. It brings a library along that other renderings do without.
+    """
+    from scanner.evidence import StoredRun
+    from scanner.reports.extras import read_extras
+
+    return read_extras(StoredRun(run), notes, sample)
 
 
 def _split(formats: str | None) -> list[str] | None:

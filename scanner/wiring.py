@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scanner import __version__
 from scanner.acceptances import AcceptanceFile, load_acceptances_file
@@ -28,11 +29,14 @@ from scanner.frameworks import (
 from scanner.interfaces import Clock, Collector, PdfSigner, Progress, Signer
 from scanner.model import Caller, Terms, show
 from scanner.pipeline import Means, Order, Press, Renderer
-from scanner.reports import FORMATS, draw_pdf
+from scanner.reports import FORMATS, draw_pdf, draw_workbook
 from scanner.reports.equality import compare_documents
 from scanner.reports.toolchain import describe_fonts, describe_tools
 from scanner.settings import FolderTable, S3Table, Settings, name_quarter
 from scanner.signing import choose_pdf_signer, choose_signer
+
+if TYPE_CHECKING:
+    from scanner.reports.extras import Extras
 
 
 class SystemClock:
@@ -185,12 +189,24 @@ def prepare_means(settings: Settings, terms: Terms, progress: Progress) -> Means
 
 
 def choose_press(
-    formats: list[str], signer: Signer | None = None, sign_pdf: PdfSigner | None = None
+    formats: list[str],
+    signer: Signer | None = None,
+    sign_pdf: PdfSigner | None = None,
+    extras: "Extras | None" = None,
 ) -> Press:
     """
     Return what draws the documents of these formats, and signs their list and the PDF where it is told to.
+
+    `extras` go into the workbook. Raises `SettingsError` where none is to be drawn.
     """
     renderers = choose_renderers(formats)
+    added = {} if extras is None else extras.identify()
+    if added:
+        if "xlsx" not in renderers:
+            raise SettingsError(
+                "--carry-notes and --sample go into the workbook; add xlsx to --format"
+            )
+        renderers["xlsx"] = partial(draw_workbook, extras=extras)
     if sign_pdf is not None and "pdf" in renderers:
         renderers["pdf"] = partial(draw_pdf, sign=sign_pdf)
     return Press(
@@ -198,6 +214,7 @@ def choose_press(
         describe_tools=lambda documents: describe_tools() | describe_fonts(documents),
         compare=compare_documents,
         signer=signer,
+        extras={"xlsx": added} if added else {},
     )
 
 

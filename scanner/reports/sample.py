@@ -12,12 +12,13 @@ from shlex import quote
 
 from openpyxl import Workbook
 
+from scanner.errors import SettingsError
 from scanner.evidence import StoredRun
 from scanner.evidence.derived import seal_derived, stage_derived
-from scanner.evidence.sample import Sample
-from scanner.evidence.store import create_file
-from scanner.model import Strata
-from scanner.records import encode
+from scanner.evidence.sample import Sample, SampleOrder, take_sample
+from scanner.evidence.store import create_file, read_file
+from scanner.model import Strata, show
+from scanner.records import decode, encode
 from scanner.reports.archive import open_workbook, save_workbook
 from scanner.reports.batches import batch_rows
 from scanner.reports.covers import Page
@@ -76,6 +77,34 @@ def keep_sample(run: StoredRun, sample: Sample, moment: datetime) -> Path:
         _write_workbook(run, sample, store.folder / "sample.xlsx")
         seal_derived(store.folder, run.folder, facts)
     return store.folder
+
+
+def read_sample(run: StoredRun, folder: Path) -> Sample:
+    """
+    Read the sample that `keep_sample` wrote into a folder, and draw it again to see that it is this run's.
+
+    Raises `SettingsError` when it is not, and `EvidenceError` when the run is not what was sealed.
+    """
+    path = folder / "sample.json"
+    if not path.is_file():
+        raise SettingsError(
+            f"--sample {show(str(folder))}: holds no sample.json; give a folder that `orgproof sample` printed"
+        )
+    content = read_file(path)
+    kept = decode(Sample, content, str(path))
+    if kept.manifest_sha256 != run.manifest_sha256:
+        raise SettingsError(
+            f"--sample {show(str(folder))}: was drawn from another run, whose seal is "
+            f"{show(kept.manifest_sha256)}; draw one from this run with `orgproof sample`"
+        )
+    seed = kept.seed if kept.seed_source == "given" else None
+    order = SampleOrder(kept.size_asked, kept.check.name, seed, kept.stratified_by)
+    if encode(take_sample(run, order, kept.tool_version)) != content:
+        raise SettingsError(
+            f"--sample {show(str(folder))}: is not what its seed draws from this run; draw it again with "
+            "`orgproof sample`"
+        )
+    return kept
 
 
 def describe_sample(sample: Sample) -> list[str]:

@@ -29,7 +29,7 @@ Rows of data that fit under one header row: Excel's 1,048,576 less one.
 INK, PAPER, RED, AMBER = "1B2A41", "FFFFFF", "9B1C1C", "7A4B00"
 
 _PAPER_A4 = "9"
-_PAGE_WIDTH = 260.0
+_PAGE_WIDTH = 210.0
 _WIDEST_GUESS = 24.0
 _LINE_HEIGHT = 15.0
 _UPRIGHT_WIDTH, _UPRIGHT_CHAR, _UPRIGHT_CHARS = 6.0, 6.2, 34
@@ -85,7 +85,8 @@ class TableLayout:
     """
     How a table looks: widths by column, columns coloured by their word, those with an upright header.
 
-    `entries` are the columns that people fill in, `frozen` is how many of the first stay in sight, `empty` the row that a table without rows has instead.
+    `entries` are the columns that people fill in, `frozen` is how many of the first stay in sight, `empty` the row
+    that a table without rows has instead.
     """
 
     title: str

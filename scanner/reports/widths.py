@@ -11,7 +11,7 @@ WIDTHS: Mapping[str, float] = {
     "acceptance_note": 46.0,
     "arn": 52.0,
     "assignee": 22.0,
-    "check": 30.0,
+    "check": 46.0,
     "closed": 21.0,
     "confirmation": 19.0,
     "confirmation_note": 30.0,
@@ -35,10 +35,12 @@ WIDTHS: Mapping[str, float] = {
     "reason": 80.0,
     "reason_code": 19.0,
     "report_sha256": 30.0,
+    "severity": 12.0,
     "status": 14.0,
     "title": 56.0,
     "user": 28.0,
     "user_creation_time": 21.0,
+    "verdict": 15.0,
     "why": 60.0,
     **dict.fromkeys(
         (
