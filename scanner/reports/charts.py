@@ -55,7 +55,7 @@ def add_bars(
     """
     Lay a chart of bars over a place: a bar for each figure, in its colour, with the number beside it.
     """
-    chart = BarChart()
+    chart: Any = BarChart()
     chart.type = "bar"
     chart.gapWidth = 45
     _fill(chart, sheet, title, series, place)
@@ -81,7 +81,7 @@ def add_trend(
     """
     Lay a line over a place: one figure for each period.
     """
-    chart = LineChart()
+    chart: Any = LineChart()
     _fill(chart, sheet, title, series, place)
     chart.y_axis.scaling.min = 0
     chart.y_axis.number_format = "0"

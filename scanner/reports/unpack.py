@@ -102,7 +102,8 @@ def read_workbook(file: BinaryIO) -> dict[str, Any]:
     pages: dict[str, list[list[str]]] = {}
     tables: dict[str, TableDigest] = {}
     paths: dict[str, str] = {}
-    for sheet in workbook.worksheets:
+    worksheets: list[Any] = list(workbook.worksheets)
+    for sheet in worksheets:
         if sheet.sheet_state != "visible":
             raise DocumentError(f"sheet {sheet.title[:60]!r} is hidden")
         paths[sheet.title] = sheet._worksheet_path.lstrip("/")  # noqa: SLF001 - nothing else says it

@@ -2,9 +2,7 @@
 How wide the columns of a workbook are, in characters.
 """
 
-from collections.abc import Mapping
-
-WIDTHS: Mapping[str, float] = {
+WIDTHS: dict[str, float] = {
     "account_id": 16.0,
     "account_name": 26.0,
     "acceptance": 22.0,
@@ -58,7 +56,7 @@ WIDTHS: Mapping[str, float] = {
     ),
 }
 
-ACCEPTANCE_WIDTHS: Mapping[str, float] = {
+ACCEPTANCE_WIDTHS: dict[str, float] = {
     "account": 16.0,
     "approver": 24.0,
     "id": 24.0,

@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -40,13 +41,13 @@ def find_workbook(folder):
 
 
 def write_notes(
-    folder, target, *rows, columns=("finding_id", "status", "assignee", "note"), title="Findings"
+    target, *rows, columns=("finding_id", "status", "assignee", "note"), title="Findings"
 ):
     """
     Write a workbook of people's own making: these columns in this order, and rows of text.
     """
     workbook = openpyxl.Workbook()
-    sheet = workbook.active
+    sheet: Any = workbook.active
     sheet.title = title
     for number, row in enumerate((columns, *rows), 1):
         for index, value in enumerate(row, 1):
@@ -80,13 +81,12 @@ def carry(folder, tmp_path_factory):
     """
     ids = list_ids(folder)
     old = write_notes(
-        folder,
         tmp_path_factory.mktemp("old") / "old =1+1.xlsx",
-        (ids[0], "open", HARM, "-1+1\n\u202eexe _x202E_"),
+        (ids[0], "open", HARM, "-1+1\n\u202eexe _x202E_ _x005F_x202E_"),
         (ids[3].upper(), "fixed", None, 42),
         ("f" * 24, None, "nobody", HARM),
         (ids[0], "fixed", None, "another"),
-        (ids[0], "open", HARM, "-1+1\n\u202eexe _x202E_"),
+        (ids[0], "open", HARM, "-1+1\n\u202eexe _x202E_ _x005F_x202E_"),
         ("total", None, None, "3 notes"),
         (ids[5], None, None, None),
     )
@@ -110,7 +110,7 @@ def test_notes_come_back_beside_their_findings(carried):
     assert set(noted) == {ids[0], ids[3]}
     first = noted[ids[0]]
     assert (first["status"].value, first["assignee"].value) == ("open", HARM)
-    assert first["note"].value == "-1+1\n[U+202E]exe _x005F_x202E_"
+    assert first["note"].value == "-1+1\n[U+202E]exe [U+202E] _x005F_x202E_"
     assert {first[name].data_type for name in ("assignee", "note")} == {"s"}
     assert noted[ids[3]]["note"].value == "42"
     assert find_faults(path) == []
@@ -198,7 +198,6 @@ def test_columns_are_found_by_their_headers(folder, tmp_path):
     """
     (first, *_) = list_ids(folder)
     old = write_notes(
-        folder,
         tmp_path / "moved.xlsx",
         ("Note ", "x", "FINDING_ID"),
         ("moved", "", first),
@@ -234,11 +233,11 @@ def test_what_is_no_workbook_is_refused_by_name(folder, tmp_path, content, words
     assert "give a workbook (.xlsx) that orgproof drew" in done.stderr
 
 
-def test_a_workbook_without_findings_is_refused(folder, tmp_path):
+def test_a_workbook_without_findings_is_refused(tmp_path):
     """
     Somebody else's, or one of CSV columns that are not ours.
     """
-    old = write_notes(folder, tmp_path / "old.xlsx", ("a", "b"), columns=("id", "note"))
+    old = write_notes(tmp_path / "old.xlsx", ("a", "b"), columns=("id", "note"))
 
     with pytest.raises(SettingsError, match="has no sheet Findings with the columns finding_id"):
         read_notes(old)
@@ -264,11 +263,11 @@ def test_a_file_that_is_not_there_is_refused(folder, tmp_path):
     ],
     ids=["entities", "bomb", "depth"],
 )
-def test_a_workbook_that_was_made_to_do_harm_is_refused(folder, tmp_path, harm):
+def test_a_workbook_that_was_made_to_do_harm_is_refused(tmp_path, harm):
     """
     Entities, a zip bomb, XML without end.
     """
-    old = write_notes(folder, tmp_path / "old.xlsx")
+    old = write_notes(tmp_path / "old.xlsx")
     with zipfile.ZipFile(old) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(old, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -315,7 +314,7 @@ def test_the_first_of_two_rows_counts():
 
     assert notes.take("0" * 24)["status"] == "open"
     assert [note.texts["status"] for note, _ in notes.surplus] == ["fixed"]
-    assert list(notes.list_left())[0][4] == "fixed"
+    assert next(notes.list_left())[4] == "fixed"
 
 
 def draw_sample(folder, *words):

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -170,6 +171,8 @@ def test_links_and_charts_are_kept(opened):
     LibreOffice finds the charts and the links where they were drawn.
     """
     _, paths, saved = opened
+    drawn: Any
+    found: Any
     drawn, found = (openpyxl.load_workbook(path) for path in (paths["eventful"], saved["eventful"]))
 
     assert len(found["Summary"]._charts) == len(drawn["Summary"]._charts) == 4
@@ -207,9 +210,9 @@ def test_charts_lie_over_cells_without_text(opened):
     Nothing is hidden behind a chart, and none lies over another.
     """
     _, paths, _ = opened
-    sheet = openpyxl.load_workbook(paths["eventful"])["Summary"]
+    sheet: Any = openpyxl.load_workbook(paths["eventful"])["Summary"]
 
-    taken = set()
+    taken: set[tuple[int, int]] = set()
     for chart in sheet._charts:
         start, end = chart.anchor._from, chart.anchor.to
         cells = {(r, c) for r in range(start.row, end.row) for c in range(start.col, end.col)}

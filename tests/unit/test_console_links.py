@@ -37,6 +37,7 @@ def test_a_name_stays_behind_the_host(user):
     """
     address = address_user("aws", user)
 
+    assert address is not None
     host, _, name = address.rpartition("/")
     assert host == "https://console.aws.amazon.com/iam/home#/users/details"
     assert all(char.isascii() and (char.isalnum() or char in "%._-~") for char in name)
