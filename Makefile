@@ -57,6 +57,7 @@ screenshots: setup checkers ## make the README's pictures from a run of the demo
 bench: setup checkers ## measure what judging and documents cost, in time and memory
 	@$(BIN)/python tools/bench_judgement.py
 	@$(BIN)/python tools/bench_page.py
+	@$(BIN)/python tools/bench_workbook.py
 
 faults: setup ## scan under 500 random fault plans (FAULT_SEED=N: other ones)
 	@rm -rf build/faults

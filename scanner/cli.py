@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from scanner.delivery import Destination
     from scanner.frameworks import Framework
     from scanner.pipeline import Finished, Redrawn
+    from scanner.reports.extras import Extras
     from scanner.transcript import Next
 
 app = typer.Typer(
@@ -316,12 +317,26 @@ def render(
     acceptances: Annotated[
         Path | None, typer.Option(help="Judge again with these accepted risks (YAML).")
     ] = None,
+    carry_notes: Annotated[
+        Path | None,
+        typer.Option(
+            help="Older workbook whose status, assignee and note go into the new one.",
+            metavar="OLD.xlsx",
+        ),
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a sample of this run, to be a sheet of the workbook.", metavar="DERIVED"
+        ),
+    ] = None,
 ) -> None:
     """
     Draw a run's documents again, from its stored evidence, without any network.
 
     With other frameworks or acceptances the same raw reports are judged again, into a folder of its own
-    under derived/. The run itself stays as it was.
+    under derived/. The run itself stays as it was. Notes that people wrote in an older workbook are carried
+    over by finding_id, and those whose finding is gone are listed.
     """
     from scanner.console import is_terminal
     from scanner.pipeline import judge_again, render_again
@@ -335,20 +350,28 @@ def render(
 
     with _foreseen(evidence_status=DOES_NOT_VERIFY):
         _check_finished(run)
+        extras = None
+        if carry_notes is not None or sample is not None:
+            extras = _read_extras(run, carry_notes, sample)
         names = _split(formats) or list_formats(run)
         files = [str(path) for path in framework_file or []]
         frameworks = choose_frameworks(framework or [], files) if framework or files else None
         accepted = choose_acceptances(str(acceptances) if acceptances else None)
+        is_judged = frameworks is not None or accepted is not None
+        if is_judged and sample is not None:
+            raise SettingsError(
+                "--sample: was drawn from the run as it was judged; leave out --framework and --acceptances"
+            )
         with _watch(Manner(quiet=not is_terminal(sys.stderr))) as watched:
-            press = choose_press(names, watched)
+            press = choose_press(names, watched, extras=extras)
             watched.stage("render")
-            if frameworks is not None or accepted is not None:
+            if is_judged:
                 drawn: Finished | Redrawn = judge_again(
                     run, frameworks, accepted, press, SystemClock()
                 )
             else:
                 drawn = render_again(run, press, SystemClock())
-        _tell_drawn(drawn, run)
+        _tell_drawn(drawn, run, extras.describe() if extras else ())
 
 
 @app.command(epilog="Example: orgproof diff outputs/o-1/2026-Q4/20261124T101500Z OLDER_RUN")
@@ -728,17 +751,21 @@ def _tell_next(steps: "Sequence[Next]", manner: Manner) -> None:
         _print_lines(describe_next(steps))
 
 
-def _tell_drawn(drawn: "Finished | Redrawn", run: Path) -> None:
+def _tell_drawn(drawn: "Finished | Redrawn", run: Path, extras: Iterable[str]) -> None:
     """
     Say what `render` made: a judgement of its own, or documents beside those that the run lists.
+
+    `extras` says what the workbook holds besides.
     """
     from scanner.pipeline import Finished
     from scanner.transcript import describe_comparison
 
     if isinstance(drawn, Finished):
         _tell_run(drawn, Manner())
+        _print_lines(extras)
         _say(str(drawn.folder))
         return
+    _print_lines(extras)
     if drawn.comparison is not None:
         _print_lines(describe_comparison(drawn.comparison, run / "documents.json"))
     for path in drawn.documents:
@@ -837,6 +864,16 @@ def _check_finished(run: Path) -> None:
         raise SettingsError(
             f"{run}: is not a finished run, for it has no manifest.json; give the folder that a scan printed"
         )
+
+
+def _read_extras(run: Path, notes: Path | None, sample: Path | None) -> "Extras":
+    """
+    Read what goes into a workbook besides its run. It brings a library along that other renderings do without.
+    """
+    from scanner.evidence import StoredRun
+    from scanner.reports.extras import read_extras
+
+    return read_extras(StoredRun(run), notes, sample)
 
 
 def _split(formats: str | None) -> list[str] | None:

@@ -9,7 +9,7 @@ was stopped goes on where it was: `resume`.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -88,7 +88,8 @@ class Press:
 
     `describe_tools` names the programs, libraries and fonts behind documents, with their versions. `compare` says how
     a document differs from an earlier one, None where only its bytes do. `signer` signs their list. `drawing` is told
-    of each format before its documents are drawn. See `Progress.drawing`.
+    of each format before its documents are drawn. See `Progress.drawing`. `extras` says of which formats a document
+    holds more than the run, and what: it is never drawn into a run's own reports.
     """
 
     renderers: Mapping[str, Renderer]
@@ -96,6 +97,7 @@ class Press:
     compare: Callable[[Path, Path], str | None]
     signer: Signer | None = None
     drawing: Callable[[str, int, int], None] = lambda _name, _number, _total: None
+    extras: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,11 @@ def render_again(folder: Path, press: Press, clock: Clock) -> "Redrawn":
     """
     check_seal(folder)
     if not (folder / DOCUMENTS).exists():
+        if press.extras:
+            raise SettingsError(
+                f"{folder}: its own documents were not drawn yet, and they hold the run alone; draw them first "
+                "with `orgproof render RUN`"
+            )
         if StoredRun(folder).signed_by and press.signer is None:
             raise SettingsError(
                 f"{folder}: is signed, and so must the list of its documents be; draw them with "
@@ -228,8 +235,10 @@ def render_again(folder: Path, press: Press, clock: Clock) -> "Redrawn":
         drawn = _draw(StoredRun(folder), store.folder, press)
         made_with = press.describe_tools(drawn)
         facts = {"kind": "documents", "drawn": write_moment(now), "made_with": dict(made_with)}
-        seal_derived(store.folder, folder, facts)
-        comparison = compare_documents(folder, drawn, made_with, press.compare)
+        seal_derived(store.folder, folder, facts | _list_extras(press))
+        # A document that holds more than the run cannot be the one that the run lists.
+        alike = [path for path in drawn if path.suffix[1:] not in press.extras]
+        comparison = compare_documents(folder, alike, made_with, press.compare) if alike else None
         names = [path.name for path in drawn]
     return Redrawn(tuple(store.folder / name for name in names), comparison)
 
@@ -281,7 +290,7 @@ def judge_again(
             run_id=run.summary.run_id,
         )
         store.write("summary.json", encode(summary))
-        seal_derived(store.folder, folder, facts)
+        seal_derived(store.folder, folder, facts | _list_extras(press))
         documents = [path.name for path in render(store.folder, press)]
     reports = store.folder / "reports"
     return Finished(store.folder, summary, tuple(reports / name for name in documents))
@@ -295,6 +304,10 @@ class Redrawn:
 
     documents: tuple[Path, ...]
     comparison: Comparison | None
+
+
+def _list_extras(press: Press) -> dict[str, object]:
+    return {name: fact for facts in press.extras.values() for name, fact in facts.items()}
 
 
 def _draw(run: StoredRun, folder: Path, press: Press) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scanner import __version__
 from scanner.acceptances import AcceptanceFile, load_acceptances_file
@@ -38,11 +39,14 @@ from scanner.interfaces import Clock, Collector, Examiner, PdfSigner, Progress, 
 from scanner.model import Caller, Terms, show
 from scanner.pipeline import Means, Order, Press, Renderer
 from scanner.records import decode
-from scanner.reports import FORMATS, draw_pdf, find_missing
+from scanner.reports import FORMATS, draw_pdf, draw_workbook, find_missing
 from scanner.reports.equality import compare_documents
 from scanner.reports.toolchain import describe_extras, describe_fonts, describe_tools
 from scanner.settings import FolderTable, S3Table, Settings, name_quarter
 from scanner.signing import choose_pdf_signer, choose_signer
+
+if TYPE_CHECKING:
+    from scanner.reports.extras import Extras
 
 
 class SystemClock:
@@ -245,13 +249,22 @@ def choose_press(
     progress: Progress,
     signer: Signer | None = None,
     sign_pdf: PdfSigner | None = None,
+    extras: "Extras | None" = None,
 ) -> Press:
     """
     Return what draws the documents of these formats, and signs their list and the PDF where it is told to.
 
-    `progress` is told which are being drawn.
+    `progress` is told which are being drawn. `extras` go into the workbook. Raises `SettingsError` where none is to
+    be drawn.
     """
     renderers = choose_renderers(formats)
+    added = {} if extras is None else extras.identify()
+    if added:
+        if "xlsx" not in renderers:
+            raise SettingsError(
+                "--carry-notes and --sample go into the workbook; add xlsx to --format"
+            )
+        renderers["xlsx"] = partial(draw_workbook, extras=extras)
     if sign_pdf is not None and "pdf" in renderers:
         renderers["pdf"] = partial(draw_pdf, sign=sign_pdf)
     return Press(
@@ -262,6 +275,7 @@ def choose_press(
         compare=compare_documents,
         signer=signer,
         drawing=progress.drawing,
+        extras={"xlsx": added} if added else {},
     )
 
 

@@ -11,10 +11,14 @@ import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scanner.errors import RenderError
 from scanner.evidence import StoredRun
 from scanner.interfaces import PdfSigner
+
+if TYPE_CHECKING:
+    from scanner.reports.extras import Extras
 
 # The same evidence gives the same bytes, whatever a machine's language is and whatever else is installed there.
 os.environ.update(
@@ -64,10 +68,13 @@ def draw_pdf(run: StoredRun, folder: Path, sign: PdfSigner | None = None) -> lis
     return render_pdf(run, folder, sign)
 
 
-def _render_workbook(run: StoredRun, folder: Path) -> list[Path]:
+def draw_workbook(run: StoredRun, folder: Path, extras: "Extras | None" = None) -> list[Path]:
+    """
+    Write the workbook, with notes carried over and a sample where they are given. See `Renderer`.
+    """
     from scanner.reports.workbook import render_workbook  # noqa: PLC0415
 
-    return render_workbook(run, folder)
+    return render_workbook(run, folder, extras)
 
 
 def _render_page(run: StoredRun, folder: Path) -> list[Path]:
@@ -128,7 +135,7 @@ def _render_github(run: StoredRun, folder: Path) -> list[Path]:
 
 FORMATS: dict[str, Renderer] = {
     "pdf": draw_pdf,
-    "xlsx": _render_workbook,
+    "xlsx": draw_workbook,
     "html": _render_page,
     "csv": _render_csv,
     "json": _render_json,
@@ -143,4 +150,4 @@ FORMATS: dict[str, Renderer] = {
 Every format by the name that `--format` takes, in the order in which they are drawn.
 """
 
-__all__ = ["FORMATS", "Renderer", "draw_pdf", "find_missing"]
+__all__ = ["FORMATS", "Renderer", "draw_pdf", "draw_workbook", "find_missing"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from scanner.evidence.store import read_file
 from scanner.model import show
-from scanner.reports.unpack import DocumentError, check_archive
+from scanner.reports.unpack import DocumentError, Formula, check_archive, take_formula
 
 _SHOWN = 60
 
@@ -100,8 +100,17 @@ def _compare_workbooks(then: bytes, now: bytes) -> str | None:
 
 
 def _list_rows(sheet: Any) -> Iterable[list[str]]:  # noqa: ANN401 - openpyxl's read-only sheets
-    for row in sheet.iter_rows(values_only=True):
-        yield ["" if value is None else str(value) for value in row]
+    for row in sheet.iter_rows():
+        yield [_write_cell(take_formula(cell)) for cell in row]
+
+
+def _write_cell(value: object) -> str:
+    """
+    Write a value as text, a formula as no text is written.
+    """
+    if isinstance(value, Formula):
+        return f"formula {value}"
+    return "" if value is None else str(value)
 
 
 def _compare_rows(before: Iterable[list[str]], after: Iterable[list[str]]) -> str | None:

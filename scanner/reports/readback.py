@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scanner.errors import EvidenceError
 from scanner.evidence import StoredRun
@@ -26,6 +26,10 @@ from scanner.reports.text import fit_cell, make_visible
 from scanner.reports.unpack import TableDigest, read_workbook, spell
 from scanner.reports.wording import conclude
 from scanner.summary import CheckTotals, Summary
+
+if TYPE_CHECKING:
+    from scanner.reports.sheet_rows import Batch
+    from scanner.reports.sheets import TableLayout
 
 _UNPACK = Path(__file__).with_name("unpack.py")
 _MODULES = {"xlsx": ("openpyxl",), "pdf": ("pypdf",)}
@@ -144,21 +148,61 @@ def compare_workbook(found: Mapping[str, Any], run: StoredRun) -> Iterator[str]:
     """
     Yield where a workbook that was read back is not the one that a run makes.
     """
-    from scanner.reports.workbook import list_tables  # noqa: PLC0415 - openpyxl, which a PDF has no use for
+    # All of these bring openpyxl along, which a PDF has no use for.
+    from scanner.reports.extras import Extras  # noqa: PLC0415
+    from scanner.reports.sheet_rows import list_values  # noqa: PLC0415
+    from scanner.reports.workbook import draw_workbook  # noqa: PLC0415
 
-    yield from _compare_pages(found.get("pages", {}), _draw_pages(run))
-    tables = dict(found.get("tables", {}))
-    for layout, rows in list_tables(run):
-        table = tables.pop(layout.title, None)
-        if table is None:
-            yield f"has no sheet {layout.title}"
-            continue
-        due = TableDigest([spell(make_visible(name)) for name in layout.columns])
-        due.add(tuple(map(_print_cell, row)) for row in rows)
-        if not due.rows:
-            due.add([(fit_cell(make_visible(layout.empty)),)])
-        yield from _compare_table(layout.title, table, due.describe())
-    yield from (f"has a sheet {title[:_SHOWN]}, which orgproof never writes" for title in tables)
+    due: dict[str, TableDigest] = {}
+
+    def take(layout: "TableLayout", batch: "Batch") -> None:
+        table = due.setdefault(layout.title, _begin_table(layout))
+        table.add(tuple(map(_print_cell, row)) for row in list_values(batch))
+
+    content = BytesIO()
+    draw_workbook(run, content, Extras(), witness=take)
+    drawn = read_workbook(content)
+    faults = [
+        *_compare_pages(found.get("pages", {}), drawn["pages"]),
+        *_compare_tables(found.get("tables", {}), drawn["tables"], due),
+    ]
+    yield from faults or _compare_parts(found, drawn)
+
+
+def _begin_table(layout: "TableLayout") -> TableDigest:
+    return TableDigest([spell(make_visible(name)) for name in layout.columns])
+
+
+def _compare_tables(
+    found: Mapping[str, Any], drawn: Mapping[str, Any], due: Mapping[str, TableDigest]
+) -> Iterator[str]:
+    """
+    Yield where tables differ. `drawn` has them without rows, and those of an empty one with what explains it.
+    """
+    for title, empty in drawn.items():
+        if title not in found:
+            yield f"has no sheet {title}"
+        else:
+            yield from _compare_table(
+                title, found[title], due[title].describe() if title in due else empty
+            )
+    for title in found:
+        if title not in drawn:
+            yield f"has a sheet {title[:_SHOWN]}, which orgproof never writes"
+
+
+def _compare_parts(found: Mapping[str, Any], drawn: Mapping[str, Any]) -> Iterator[str]:
+    """
+    Yield where something besides values differs: a link, a chart, a rule, a row that is hidden.
+    """
+    for kind, words in (
+        ("sheets", "sheet {}: its links, rules, rows or settings are not as orgproof draws them"),
+        ("parts", "{} is not as orgproof draws it"),
+    ):
+        read, due = found.get(kind, {}), drawn[kind]
+        for name in sorted(read.keys() | due.keys()):
+            if read.get(name) != due.get(name):
+                yield words.format(name[:_SHOWN])
 
 
 def _print_cell(value: object) -> object:
@@ -177,23 +221,6 @@ def _compare_table(title: str, found: Mapping[str, Any], due: Mapping[str, Any])
     ):
         if digest != right:
             yield f"sheet {title}: column {name[1:]} does not hold the table's values"
-
-
-def _draw_pages(run: StoredRun) -> dict[str, list[list[str]]]:
-    """
-    Return the sheets Summary and Method as they are written, and read back in the same way.
-    """
-    from scanner.reports.archive import open_workbook, save_workbook  # noqa: PLC0415 - openpyxl
-    from scanner.reports.covers import write_method, write_summary  # noqa: PLC0415
-    from scanner.reports.workbook import describe_document, describe_page  # noqa: PLC0415
-
-    page, content = describe_page(run), BytesIO()
-    with open_workbook(describe_document(run.summary)) as workbook:
-        write_summary(workbook, run, page)
-        write_method(workbook, run, page)
-        save_workbook(workbook, content, run.summary.window.finished)
-    pages: dict[str, list[list[str]]] = read_workbook(content)["pages"]
-    return pages
 
 
 def _compare_pages(

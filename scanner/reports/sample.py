@@ -12,19 +12,22 @@ from shlex import quote
 
 from openpyxl import Workbook
 
+from scanner.errors import SettingsError
 from scanner.evidence import StoredRun
 from scanner.evidence.derived import seal_derived, stage_derived
-from scanner.evidence.sample import Sample
-from scanner.evidence.store import create_file
-from scanner.model import Strata
-from scanner.records import encode
+from scanner.evidence.sample import Sample, SampleOrder, take_sample
+from scanner.evidence.store import create_file, read_file
+from scanner.model import Strata, show
+from scanner.records import decode, encode
 from scanner.reports.archive import open_workbook, save_workbook
 from scanner.reports.covers import Page
 from scanner.reports.csv_files import write_csv
-from scanner.reports.sheets import Print, TableLayout, write_table
+from scanner.reports.properties import describe_document, describe_page
+from scanner.reports.sheet_rows import batch_rows
+from scanner.reports.sheets import Book, Print, TableLayout, write_table
 from scanner.reports.tables import Row
+from scanner.reports.widths import WIDTHS
 from scanner.reports.wording import count, format_iso, list_notices
-from scanner.reports.workbook import WIDTHS, describe_document, describe_page
 
 TITLE = "A sample for testing again by hand"
 
@@ -70,10 +73,38 @@ def keep_sample(run: StoredRun, sample: Sample, moment: datetime) -> Path:
     }
     with stage_derived(run.folder, moment) as store:
         store.write("sample.json", encode(sample))
-        write_csv(store.folder / "sample.csv", _list_columns(sample), _list_rows(sample))
+        write_csv(store.folder / "sample.csv", _list_columns(sample), list_sample_rows(sample))
         _write_workbook(run, sample, store.folder / "sample.xlsx")
         seal_derived(store.folder, run.folder, facts)
     return store.folder
+
+
+def read_sample(run: StoredRun, folder: Path) -> Sample:
+    """
+    Read the sample that `keep_sample` wrote into a folder, and draw it again to see that it is this run's.
+
+    Raises `SettingsError` when it is not, and `EvidenceError` when the run is not what was sealed.
+    """
+    path = folder / "sample.json"
+    if not path.is_file():
+        raise SettingsError(
+            f"--sample {show(str(folder))}: holds no sample.json; give a folder that `orgproof sample` printed"
+        )
+    content = read_file(path)
+    kept = decode(Sample, content, str(path))
+    if kept.manifest_sha256 != run.manifest_sha256:
+        raise SettingsError(
+            f"--sample {show(str(folder))}: was drawn from another run, whose seal is "
+            f"{show(kept.manifest_sha256)}; draw one from this run with `orgproof sample`"
+        )
+    seed = kept.seed if kept.seed_source == "given" else None
+    order = SampleOrder(kept.size_asked, kept.check.name, seed, kept.stratified_by)
+    if encode(take_sample(run, order, kept.tool_version)) != content:
+        raise SettingsError(
+            f"--sample {show(str(folder))}: is not what its seed draws from this run; draw it again with "
+            "`orgproof sample`"
+        )
+    return kept
 
 
 def describe_sample(sample: Sample) -> list[str]:
@@ -92,11 +123,24 @@ def describe_sample(sample: Sample) -> list[str]:
     return lines
 
 
+def lay_out_sample(sample: Sample) -> TableLayout:
+    """
+    Return how the table of a sample looks.
+    """
+    marked = frozenset({"verdict"})
+    return TableLayout(
+        "Sample", _list_columns(sample), "Nothing was drawn", _WIDTHS, marked, frozen=3
+    )
+
+
 def _list_columns(sample: Sample) -> list[str]:
     return [*_BEFORE, *sample.check.columns, *_AFTER]
 
 
-def _list_rows(sample: Sample) -> Iterator[Row]:
+def list_sample_rows(sample: Sample) -> Iterator[Row]:
+    """
+    Yield the items of a sample as rows.
+    """
     for item in sample.items:
         yield (
             item.item,
@@ -123,14 +167,12 @@ def _write_workbook(run: StoredRun, sample: Sample, path: Path) -> None:
     page = describe_page(run)
     with open_workbook(properties) as workbook:
         _write_method(workbook, run, sample, page)
-        layout = TableLayout(
-            "Sample", _list_columns(sample), "Nothing was drawn", _WIDTHS, frozenset({"verdict"})
-        )
-        write_table(workbook, layout, _list_rows(sample), page)
+        book, layout = Book(workbook, page), lay_out_sample(sample)
+        write_table(book, layout, batch_rows(layout.columns, list_sample_rows(sample)))
         if sample.stratified_by is not None:
             strata = TableLayout("Strata", ("stratum", "rows", "drawn"), "", _WIDTHS)
             parts = ((part.name, part.rows, part.drawn) for part in sample.strata)
-            write_table(workbook, strata, parts, page)
+            write_table(book, strata, batch_rows(strata.columns, parts))
         with create_file(path) as file:
             save_workbook(workbook, file, run.summary.window.finished)
 

@@ -1,45 +1,41 @@
 """
-Sheets of a workbook, streamed row by row, in which text can never become a formula.
-
-openpyxl takes text that starts with `=` for a formula and `#N/A` for an error, refuses control
-characters, and cuts long text without a word. So every text is set by `_set_text`, and by nothing else.
+Sheets of a workbook: tables to filter and sort, streamed batch by batch.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import chain, islice
+from math import ceil
 from typing import Any
 
 from openpyxl import Workbook
-from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.formatting.rule import Rule
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.filters import AutoFilter
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.table import Table, TableColumn, TableStyleInfo
 
-from scanner.reports.tables import Row
-from scanner.reports.text import fit_cell, make_visible
+from scanner.reports.cells import FONT, Column, make_text_cell, set_lines, set_text
+from scanner.reports.sheet_rows import Batch
+from scanner.reports.text import make_visible
 
 ROW_LIMIT = 1_048_575
 """
 Rows of data that fit under one header row: Excel's 1,048,576 less one.
 """
 
-# Column names are the same in every format, so that the values are UTC is said in each cell.
-TIME_FORMAT = 'yyyy-mm-dd hh:mm" UTC"'
-
-INK, PAPER, RED = "1B2A41", "FFFFFF", "9B1C1C"
-FONT = "Calibri"
+INK, PAPER, RED, AMBER = "1B2A41", "FFFFFF", "9B1C1C", "7A4B00"
 
 _PAPER_A4 = "9"
-_PAGE_WIDTH = 260.0
+_PAGE_WIDTH = 210.0
+_WIDEST_GUESS = 24.0
+_LINE_HEIGHT = 15.0
+_UPRIGHT_WIDTH, _UPRIGHT_CHAR, _UPRIGHT_CHARS = 6.0, 6.2, 34
 
-_RED_MARK = ("9B1C1C", "FBE9E7")
-_AMBER_MARK = ("7A4B00", "FFF4DC")
+_RED_MARK = (RED, "FBE9E7")
+_AMBER_MARK = (AMBER, "FFF4DC")
 _MARKS: Mapping[str, tuple[str, str]] = {
     "fail": _RED_MARK,
     "not-collected": _RED_MARK,
@@ -53,6 +49,12 @@ _MARKS: Mapping[str, tuple[str, str]] = {
     "not-scanned": _AMBER_MARK,
     "not-yet": _AMBER_MARK,
     "reopened": _RED_MARK,
+}
+_RELATION_MARKS = {"D": (PAPER, INK), "S": (INK, "D5DEEA")}
+_STATUS_MARKS = {
+    "open": _RED_MARK,
+    "in progress": _AMBER_MARK,
+    "fixed": (INK, "D5DEEA"),
 }
 
 
@@ -68,11 +70,23 @@ class Print:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    A column that people fill in: what is asked of them, and the words to choose from or how long a text may be.
+    """
+
+    prompt: str
+    words: Sequence[str] = ()
+    longest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TableLayout:
     """
-    How a table looks: widths by column, and columns coloured by their word.
+    How a table looks: widths by column, columns coloured by their word, those with an upright header.
 
-    `empty` is the row that a table without rows has instead.
+    `entries` are the columns that people fill in, `frozen` is how many of the first stay in sight, `empty` the row
+    that a table without rows has instead.
     """
 
     title: str
@@ -80,26 +94,57 @@ class TableLayout:
     empty: str
     widths: Mapping[str, float] = field(default_factory=dict)
     marked: frozenset[str] = frozenset()
+    upright: frozenset[str] = frozenset()
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    frozen: int = 0
 
 
-def write_table(
-    workbook: Workbook,
-    layout: TableLayout,
-    rows: Iterable[Row],
-    page: Print,
-    limit: int = ROW_LIMIT,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Extent:
     """
-    Write rows as an Excel table, on more than one sheet where they do not fit on one.
+    A sheet with rows of a table: its title, the table's name, and how many rows it has.
     """
-    remaining = iter(rows)
-    number = 1
-    first = _write_sheet(workbook, layout, layout.title, islice(remaining, limit), page)
-    while (following := next(remaining, None)) is not None:
-        number += 1
-        first.title = f"{layout.title} 1"
-        chunk = chain([following], islice(remaining, limit - 1))
-        _write_sheet(workbook, layout, f"{layout.title} {number}", chunk, page)
+
+    title: str
+    table: str
+    rows: int
+
+
+Witness = Callable[[TableLayout, Batch], None]
+"""
+Is shown the rows of tables instead of a sheet.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """
+    A workbook that is being written: what stands on its printed pages, and how many rows one sheet may hold.
+
+    With a `witness` the sheets stay without rows, but are the same in all else.
+    """
+
+    workbook: Workbook
+    page: Print
+    limit: int = ROW_LIMIT
+    witness: Witness | None = None
+
+
+def write_table(book: Book, layout: TableLayout, batches: Iterable[Batch]) -> list[Extent]:
+    """
+    Write rows as an Excel table, on more than one sheet where they do not fit on one, and say where they are.
+    """
+    sheets = [_Sheet(book, layout, layout.title)]
+    for batch in batches:
+        start = 0
+        while start < len(batch):
+            if sheets[-1].rows == book.limit:
+                sheets[0].sheet.title = f"{layout.title} 1"
+                sheets.append(_Sheet(book, layout, f"{layout.title} {len(sheets) + 1}"))
+            stop = min(len(batch), start + book.limit - sheets[-1].rows)
+            sheets[-1].write(batch.slice(start, stop))
+            start = stop
+    return [sheet.finish() for sheet in sheets]
 
 
 def open_sheet(workbook: Workbook, title: str, widths: Sequence[float], page: Print) -> Any:  # noqa: ANN401 - openpyxl's stubs lack write-only sheets' settings
@@ -115,6 +160,7 @@ def open_sheet(workbook: Workbook, title: str, widths: Sequence[float], page: Pr
     # A wide table on one page would be too small to read.
     sheet.page_setup.fitToWidth = max(1, round(sum(widths) / _PAGE_WIDTH))
     sheet.page_setup.fitToHeight = 0
+    sheet.page_margins.left = sheet.page_margins.right = 0.4
     sheet.oddHeader.left.text = page.header
     sheet.oddHeader.right.text = page.notice
     sheet.oddFooter.left.text = page.footer
@@ -122,97 +168,147 @@ def open_sheet(workbook: Workbook, title: str, widths: Sequence[float], page: Pr
     return sheet
 
 
-def make_text_cell(sheet: Any, text: str, **styles: Any) -> Cell:  # noqa: ANN401 - as in open_sheet
+class _Sheet:
     """
-    Return a cell that holds text and nothing but text. `styles` are openpyxl's font, fill and so on.
-    """
-    cell = _make_cell(sheet, **styles)
-    _set_text(cell, text)
-    return cell
-
-
-def _write_sheet(
-    workbook: Workbook, layout: TableLayout, title: str, rows: Iterable[Row], page: Print
-) -> Any:  # noqa: ANN401 - as in open_sheet
-    columns = [make_visible(name) for name in layout.columns]
-    widths = [layout.widths.get(name, max(12.0, len(name) + 4.0)) for name in columns]
-    sheet = open_sheet(workbook, title, widths, page)
-    sheet.freeze_panes = "A2"
-    sheet.print_title_rows = "1:1"
-    header = {
-        "font": Font(name=FONT, bold=True, color=PAPER),
-        "fill": PatternFill("solid", fgColor=INK),
-    }
-    sheet.append([make_text_cell(sheet, name, **header) for name in columns])
-    cells = [_Column(sheet) for _ in columns]
-    written = 0
-    for row in rows:
-        sheet.append([cell.hold(value) for cell, value in zip(cells, row, strict=True)])
-        written += 1
-    if not written:
-        sheet.append([make_text_cell(sheet, layout.empty)])
-    _add_table(sheet, columns, rows=max(written, 1))
-    _add_marks(sheet, [name in layout.marked for name in columns], rows=max(written, 1))
-    return sheet
-
-
-class _Column:
-    """
-    One column's cells, the same few for every row: openpyxl has written a row when `append` returns.
+    One sheet of a table, while its rows are written.
     """
 
-    def __init__(self, sheet: Any) -> None:  # noqa: ANN401 - as in open_sheet
-        self._text = _make_cell(sheet)
-        self._time = _make_cell(sheet, number_format=TIME_FORMAT)
-        # Without the indent a number touches the text in the next column.
-        self._number = _make_cell(sheet, alignment=Alignment(horizontal="right", indent=1))
+    def __init__(self, book: Book, layout: TableLayout, title: str) -> None:
+        self.rows = 0
+        self._layout = layout
+        self._witness = book.witness
+        self._names = [make_visible(name) for name in layout.columns]
+        widths = [self._choose_width(name) for name in self._names]
+        self.sheet = open_sheet(book.workbook, title, widths, book.page)
+        self._table = f"tbl{title.replace(' ', '')}"
+        self.sheet.freeze_panes = f"{get_column_letter(layout.frozen + 1)}2"
+        self.sheet.print_title_rows = "1:1"
+        if layout.frozen:
+            self.sheet.print_title_cols = f"A:{get_column_letter(layout.frozen)}"
+        self._write_header()
+        self._columns = [
+            Column(self.sheet, set_lines if name in layout.entries else set_text)
+            for name in layout.columns
+        ]
 
-    def hold(self, value: object) -> object:
-        if isinstance(value, str):
-            _set_text(self._text, value)
-            return self._text
-        if isinstance(value, datetime):
-            self._time.value = value.astimezone(UTC).replace(tzinfo=None)
-            return self._time
-        if isinstance(value, int) and not isinstance(value, bool):
-            self._number.value = value
-            return self._number
-        return value
+    def _choose_width(self, name: str) -> float:
+        if name in self._layout.upright:
+            return _UPRIGHT_WIDTH
+        return self._layout.widths.get(name, min(max(12.0, len(name) + 4.0), _WIDEST_GUESS))
 
+    def _write_header(self) -> None:
+        upright = self._layout.upright
+        lines = max(
+            1 if name in upright else ceil((len(name) + 3) / self._choose_width(name))
+            for name in self._names
+        )
+        height = lines * _LINE_HEIGHT + 3
+        if upright:
+            longest = min(max(map(len, upright)), _UPRIGHT_CHARS)
+            height = max(height, longest * _UPRIGHT_CHAR + 24)
+        self.sheet.row_dimensions[1].height = height
+        self.sheet.append(
+            [
+                make_text_cell(
+                    self.sheet,
+                    name,
+                    font=Font(name=FONT, bold=True, color=PAPER),
+                    fill=PatternFill("solid", fgColor=INK),
+                    alignment=Alignment(
+                        vertical="bottom" if name in upright else "top",
+                        wrap_text=True,
+                        text_rotation=90 if name in upright else 0,
+                    ),
+                )
+                for name in self._names
+            ]
+        )
 
-def _make_cell(sheet: Any, **styles: Any) -> Cell:  # noqa: ANN401 - as in open_sheet
-    cell: Cell = WriteOnlyCell(sheet)
-    for name, style in styles.items():
-        setattr(cell, name, style)
-    return cell
+    def write(self, batch: Batch) -> None:
+        """
+        Write rows under those that are there.
+        """
+        self.rows += len(batch)
+        if self._witness is not None:
+            self._witness(self._layout, batch)
+            self._write_links(batch)
+            return
+        for part in batch.split():
+            columns = [
+                column.flow(values, part.links.get(name))
+                for name, column, values in zip(
+                    part.table.column_names, self._columns, part.table.columns, strict=True
+                )
+            ]
+            for row in zip(*columns, strict=True):
+                self.sheet.append(row)
 
+    def _write_links(self, batch: Batch) -> None:
+        """
+        Write the links alone: they are what a sheet says of its rows outside of them.
+        """
+        if not batch.links:
+            return
+        linked = [
+            column.flow(batch.table[name], batch.links[name]) if name in batch.links else None
+            for name, column in zip(batch.table.column_names, self._columns, strict=True)
+        ]
+        for _ in range(len(batch)):
+            self.sheet.append([None if flow is None else next(iter(flow)) for flow in linked])
 
-def _set_text(cell: Cell, text: str) -> None:
-    cell.value = fit_cell(make_visible(text))
-    cell.data_type = "s"
+    def finish(self) -> Extent:
+        """
+        Write what stands after the rows.
+        """
+        if not self.rows:
+            self.sheet.append([make_text_cell(self.sheet, self._layout.empty)])
+        last = max(self.rows, 1) + 1
+        self._add_table(last)
+        for index, name in enumerate(self._layout.columns, 1):
+            letter = get_column_letter(index)
+            cells = f"{letter}2:{letter}{last}"
+            if name in self._layout.marked:
+                self._add_marks(cells, _MARKS)
+            if name in self._layout.upright:
+                self._add_marks(cells, _RELATION_MARKS)
+            if entry := self._layout.entries.get(name):
+                self._add_entry(cells, name, entry)
+        return Extent(self.sheet.title, self._table, self.rows)
 
+    def _add_table(self, last: int) -> None:
+        reference = f"A1:{get_column_letter(len(self._names))}{last}"
+        table = Table(
+            displayName=self._table,
+            ref=reference,
+            autoFilter=AutoFilter(ref=reference),
+            tableStyleInfo=TableStyleInfo(name="TableStyleLight1", showRowStripes=True),
+            tableColumns=[
+                TableColumn(id=index, name=name) for index, name in enumerate(self._names, 1)
+            ],
+        )
+        # Not `add_table`, which in write-only mode warns of missing columns even where they are given.
+        self.sheet.tables.add(table)
 
-def _add_table(sheet: Any, columns: Sequence[str], rows: int) -> None:  # noqa: ANN401 - as in open_sheet
-    reference = f"A1:{get_column_letter(len(columns))}{rows + 1}"
-    table = Table(
-        displayName=f"tbl{sheet.title.replace(' ', '')}",
-        ref=reference,
-        autoFilter=AutoFilter(ref=reference),
-        tableStyleInfo=TableStyleInfo(name="TableStyleLight1", showRowStripes=True),
-        tableColumns=[TableColumn(id=index, name=name) for index, name in enumerate(columns, 1)],
-    )
-    # Not `add_table`, which in write-only mode warns of missing columns even where they are given.
-    sheet.tables.add(table)
-
-
-def _add_marks(sheet: Any, marked: Sequence[bool], rows: int) -> None:  # noqa: ANN401 - as in open_sheet
-    for index, is_marked in enumerate(marked, 1):
-        if not is_marked:
-            continue
-        letter = get_column_letter(index)
-        for word, (ink, fill) in _MARKS.items():
+    def _add_marks(self, cells: str, marks: Mapping[str, tuple[str, str]]) -> None:
+        for word, (ink, fill) in marks.items():
             style = DifferentialStyle(
                 font=Font(color=ink, bold=True), fill=PatternFill("solid", bgColor=fill)
             )
             rule = Rule(type="cellIs", operator="equal", formula=[f'"{word}"'], dxf=style)
-            sheet.conditional_formatting.add(f"{letter}2:{letter}{rows + 1}", rule)
+            self.sheet.conditional_formatting.add(cells, rule)
+
+    def _add_entry(self, cells: str, name: str, entry: Entry) -> None:
+        if entry.words:
+            rule = DataValidation(type="list", formula1=f'"{",".join(entry.words)}"')
+            rule.error = f"Choose one of: {', '.join(entry.words)}."
+            self._add_marks(cells, _STATUS_MARKS)
+        else:
+            rule = DataValidation(
+                type="textLength", operator="lessThanOrEqual", formula1=str(entry.longest)
+            )
+            rule.error = f"At most {entry.longest} characters, please."
+        rule.errorTitle = rule.promptTitle = name
+        rule.prompt = entry.prompt
+        rule.showErrorMessage = rule.showInputMessage = rule.allowBlank = True
+        rule.add(cells)
+        self.sheet.data_validations.append(rule)

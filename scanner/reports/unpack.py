@@ -2,6 +2,7 @@
 Takes the figures out of a workbook or a PDF that nobody has reason to trust. Runs as a program, confined.
 
     python unpack.py xlsx < orgproof-2026-Q4.xlsx
+    python unpack.py notes < orgproof-2026-Q4.xlsx
     python unpack.py pdf SEAL RUN_ID < orgproof-2026-Q4.pdf
 
 It prints one JSON object, with `problem` where the document cannot be read or holds what orgproof never
@@ -13,8 +14,9 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, BinaryIO
 from xml.parsers import expat
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -37,9 +39,28 @@ _BLOCK = 500
 _KNOWN_PARTS = re.compile(
     r"\[Content_Types\]\.xml|_rels/\.rels|docProps/(app|core)\.xml|xl/(workbook|styles|sharedStrings)\.xml|"
     r"xl/_rels/workbook\.xml\.rels|xl/theme/theme1\.xml|xl/worksheets/sheet\d+\.xml|"
-    r"xl/worksheets/_rels/sheet\d+\.xml\.rels|xl/tables/table\d+\.xml",
+    r"xl/worksheets/_rels/sheet\d+\.xml\.rels|xl/tables/table\d+\.xml|xl/drawings/drawing\d+\.xml|"
+    r"xl/drawings/_rels/drawing\d+\.xml\.rels|xl/charts/chart\d+\.xml",
     re.ASCII,
 )
+_SHEET_PART = re.compile(r"xl/worksheets/sheet\d+\.xml", re.ASCII)
+_XML_PART = re.compile(r".*\.(xml|rels|vml)", re.ASCII | re.IGNORECASE | re.DOTALL)
+
+_CHUNK = 1024 * 1024
+_MOST_BESIDE_ROWS = 64 * 1024 * 1024
+_ROWS_BEGIN, _ROWS_END = b"<sheetData>", b"</sheetData>"
+_STRANGE = re.compile(rb'<(?!/?(?:c|v|is|t|f)[ />]|/row>|row r="[0-9]+">)[^>]*')
+"""
+What can stand among rows and says more than the values of cells: a row that is hidden, or no row at all.
+"""
+
+_NOTES_SHEETS = ("findings", "notes left over")
+_NOTES_COLUMNS = ("finding_id", "account_id", "user", "check", "status", "assignee", "note")
+_WRITTEN = ("status", "assignee", "note")
+_HEADER_ROWS = 50
+_MOST_NOTES = 500_000
+_LONGEST = 32_767
+_CODE = re.compile("_x([0-9A-Fa-f]{4})_")
 _NUMBERED = re.compile(r"(.+) \d+", re.ASCII)
 
 
@@ -56,7 +77,7 @@ def main() -> None:
     kind, *words = sys.argv[1:]
     try:
         with open(0, "rb", closefd=False) as file:
-            found = read_workbook(file) if kind == "xlsx" else read_pdf(file, words)
+            found = _READERS[kind](file, words)
     except DocumentError as exc:
         found = {"problem": str(exc)}
     except (MemoryError, RecursionError):
@@ -69,6 +90,9 @@ def main() -> None:
 def read_workbook(file: BinaryIO) -> dict[str, Any]:
     """
     Return a workbook's sheets: `pages` row by row, and of `tables` the columns, rows and a digest of each column.
+
+    `sheets` holds a digest of everything on a sheet but a table's rows: links, formats, rules, settings. `parts`
+    holds one of every other part of the file: charts, styles, what leads where.
     """
     check_archive(file)
     file.seek(0)
@@ -77,14 +101,17 @@ def read_workbook(file: BinaryIO) -> dict[str, Any]:
     workbook = load_workbook(file, read_only=True, keep_links=False)
     pages: dict[str, list[list[str]]] = {}
     tables: dict[str, TableDigest] = {}
-    for sheet in workbook.worksheets:
+    paths: dict[str, str] = {}
+    worksheets: list[Any] = list(workbook.worksheets)
+    for sheet in worksheets:
         if sheet.sheet_state != "visible":
             raise DocumentError(f"sheet {sheet.title[:60]!r} is hidden")
+        paths[sheet.title] = sheet._worksheet_path.lstrip("/")  # noqa: SLF001 - nothing else says it
         sheet.reset_dimensions()
-        rows = (tuple(map(_take_value, row)) for row in sheet.iter_rows())
         if sheet.title in PAGES:
-            pages[sheet.title] = list(_list_page(rows))
+            pages[sheet.title] = list(_list_page(tuple(map(take_formula, r)) for r in sheet.rows))
             continue
+        rows = (tuple(map(_take_value, row)) for row in sheet.rows)
         split = _NUMBERED.fullmatch(sheet.title)
         title = split[1] if split else sheet.title
         header = [spell(value) for value in next(rows, ())]
@@ -97,31 +124,163 @@ def read_workbook(file: BinaryIO) -> dict[str, Any]:
     if len(workbook.sheetnames) != len(workbook.worksheets):
         raise DocumentError("holds sheets that are no tables")
     described = {title: table.describe() for title, table in tables.items()}
-    return {"pages": pages, "tables": described}
+    return {"pages": pages, "tables": described, **_digest_parts(file, paths)}
 
 
-def check_archive(file: BinaryIO) -> None:
+def _digest_parts(file: BinaryIO, paths: dict[str, str]) -> dict[str, Any]:
+    """
+    Return the digests `sheets`, by title, and `parts`, by name, of which the sheets' have none here.
+    """
+    file.seek(0)
+    with ZipFile(file) as archive:
+        parts = {
+            name: "" if _SHEET_PART.fullmatch(name) else _digest_xml(name, archive.read(name))
+            for name in archive.namelist()
+        }
+        sheets = {}
+        for title, path in paths.items():
+            with archive.open(path) as content:
+                skeleton = content.read() if title in PAGES else _take_skeleton(content)
+            sheets[title] = _digest_xml(path, skeleton)
+    return {"parts": parts, "sheets": sheets}
+
+
+def _digest_xml(name: str, content: bytes) -> str:
+    from xml.etree.ElementTree import ParseError, canonicalize  # noqa: PLC0415 - as in read_workbook
+
+    try:
+        # With their own prefixes they would depend on what else this process has loaded.
+        text = canonicalize(content.decode("utf-8"), rewrite_prefixes=True)
+    except (ParseError, UnicodeDecodeError) as exc:
+        raise DocumentError(f"{name} is no XML that orgproof writes") from exc
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _take_skeleton(content: Any) -> bytes:  # noqa: ANN401 - a file in an archive
+    """
+    Return a sheet's XML without its rows, but with whatever is among them and is no plain row.
+    """
+    kept, buffer, is_among_rows = bytearray(), b"", False
+    while chunk := content.read(_CHUNK):
+        buffer += chunk
+        if not is_among_rows and _ROWS_BEGIN in buffer:
+            head, _, buffer = buffer.partition(_ROWS_BEGIN)
+            kept += head + _ROWS_BEGIN
+            is_among_rows = True
+        if is_among_rows:
+            rows, end, rest = buffer.partition(_ROWS_END)
+            if end:
+                for found in _STRANGE.findall(rows):
+                    kept += b"<strange>" + found.hex().encode() + b"</strange>"
+                return _keep(kept, end + rest + content.read(_MOST_BESIDE_ROWS + 1))
+            # A tag that is not whole yet waits for the next chunk.
+            cut = buffer.rfind(b"<")
+            for found in _STRANGE.findall(buffer[:cut]):
+                kept += b"<strange>" + found.hex().encode() + b"</strange>"
+            buffer = buffer[cut:]
+        _keep(kept, b"")
+    return _keep(kept, buffer)
+
+
+def _keep(kept: bytearray, more: bytes) -> bytes:
+    if len(kept) + len(more) > _MOST_BESIDE_ROWS:
+        raise DocumentError("has more beside its rows than orgproof writes")
+    return bytes(kept) + more
+
+
+def read_notes(file: BinaryIO) -> dict[str, Any]:
+    """
+    Return, as `rows`, what people wrote beside findings, by the names of the columns; rows without are left out.
+
+    The workbook may have been saved by any program, in any order, with rows hidden and sheets added.
+    """
+    check_archive(file, is_ours=False)
+    file.seek(0)
+    from openpyxl import load_workbook  # noqa: PLC0415 - as in read_workbook
+
+    workbook = load_workbook(file, read_only=True, keep_links=False)
+    found: list[dict[str, str]] = []
+    seen = False
+    for sheet in workbook.worksheets:
+        if not sheet.title.strip().casefold().startswith(_NOTES_SHEETS):
+            continue
+        sheet.reset_dimensions()
+        rows = sheet.iter_rows(values_only=True)
+        places = _find_columns(rows)
+        seen = seen or places is not None
+        for row in rows if places else ():
+            texts = {
+                name: text
+                for name, place in (places or {}).items()
+                if place < len(row) and (text := _write_text(row[place]))
+            }
+            if any(name in texts for name in _WRITTEN):
+                found.append(texts)
+            if len(found) > _MOST_NOTES:
+                raise DocumentError(f"holds more than {_MOST_NOTES:,} notes")
+    if not seen:
+        raise DocumentError(
+            "has no sheet Findings with the columns finding_id, status, assignee and note"
+        )
+    return {"rows": found}
+
+
+def _find_columns(rows: Iterator[tuple[object, ...]]) -> dict[str, int] | None:
+    """
+    Read up to the row of headers, and return where the columns are by name; None where there is no such row.
+    """
+    for row in islice(rows, _HEADER_ROWS):
+        names = [value.strip().casefold() if isinstance(value, str) else "" for value in row]
+        places = {name: names.index(name) for name in _NOTES_COLUMNS if name in names}
+        if "finding_id" in places and any(name in places for name in _WRITTEN):
+            return places
+    return None
+
+
+def _write_text(value: object) -> str:
+    """
+    Write a cell's value as a person reads it, and a formula as its own text. Excel's codes become characters.
+    """
+    match value:
+        case None:
+            text = ""
+        case bool():
+            text = str(value).upper()
+        case float() if value == int(value):
+            text = str(int(value))
+        case datetime():
+            text = value.isoformat(" ", "minutes")
+        case _:
+            text = getattr(value, "text", None) or str(value)
+    text = _CODE.sub(lambda match: chr(int(match[1], 16)), text[:_LONGEST])
+    return text.replace("\r\n", "\n").strip()
+
+
+def check_archive(file: BinaryIO, *, is_ours: bool = True) -> None:
     """
     Refuse a zip file that unfolds to more than a workbook can, or whose parts define entities.
+
+    `is_ours` refuses whatever orgproof never writes as well; other programs add parts of their own.
     """
     size = file.seek(0, 2)
     try:
         with ZipFile(file) as archive:
             parts = archive.infolist()
-            _check_parts(parts, size)
+            _check_parts(parts, size, is_ours=is_ours)
             for part in parts:
-                with archive.open(part) as content:
-                    _check_prolog(part.filename, content)
+                if is_ours or _XML_PART.fullmatch(part.filename):
+                    with archive.open(part) as content:
+                        _check_prolog(part.filename, content)
     except (BadZipFile, NotImplementedError, EOFError) as exc:
         raise DocumentError("is no workbook: its zip file is damaged") from exc
 
 
-def _check_parts(parts: list[ZipInfo], size: int) -> None:
+def _check_parts(parts: list[ZipInfo], size: int, *, is_ours: bool) -> None:
     names = [part.filename for part in parts]
     if len(parts) > _PARTS or len({name.casefold() for name in names}) != len(names):
         raise DocumentError("holds too many parts, or one of them twice")
     for part in parts:
-        if not _KNOWN_PARTS.fullmatch(part.filename):
+        if is_ours and not _KNOWN_PARTS.fullmatch(part.filename):
             raise DocumentError(f"holds {part.filename[:80]!r}, which orgproof never writes")
         if part.flag_bits & 1 or part.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
             raise DocumentError(f"{part.filename} is packed as orgproof never does")
@@ -171,6 +330,24 @@ def _take_value(cell: Any) -> object:  # noqa: ANN401 - openpyxl's read-only cel
     return cell.value
 
 
+class Formula(str):
+    """
+    A formula, which is not the text that it looks like.
+    """
+
+    __slots__ = ()
+
+
+def take_formula(cell: Any) -> object:  # noqa: ANN401 - as above
+    """
+    Return a cell's value, a formula as `Formula`.
+    """
+    if cell.value is None or cell.data_type not in {"f", "e"}:
+        return cell.value
+    # A formula over several cells is no text, and nothing that orgproof writes.
+    return Formula(cell.value if isinstance(cell.value, str) else type(cell.value).__name__)
+
+
 def _list_page(rows: Iterable[tuple[object, ...]]) -> Iterator[list[str]]:
     for number, row in enumerate(rows):
         if number >= _PAGE_ROWS:
@@ -188,6 +365,8 @@ def spell(value: object) -> str:
     if value is None or value == "":
         return "-"
     match value:
+        case Formula():
+            spelled = f"f{value}"
         case str():
             spelled = f"s{value}"
         case bool():
@@ -293,6 +472,13 @@ def read_pdf(file: BinaryIO, words: list[str]) -> dict[str, Any]:
 def _acts(reader: Any, name: str) -> bool:  # noqa: ANN401 - pypdf's reader
     # A destination to open at is a list, and does nothing.
     return not isinstance(reader.root_object[name], list)
+
+
+_READERS: dict[str, Callable[[BinaryIO, list[str]], dict[str, Any]]] = {
+    "xlsx": lambda file, _: read_workbook(file),
+    "notes": lambda file, _: read_notes(file),
+    "pdf": read_pdf,
+}
 
 
 if __name__ == "__main__":
