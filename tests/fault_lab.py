@@ -226,7 +226,7 @@ def run_trial(trial: Trial, dice: random.Random, output: Path) -> Counter[str]:
     clock = VirtualClock()
     simulated = SimulatedClock(clock.start, clock.monotonic)
     with Simulator(trial.world, trial.plan, clock=simulated) as simulator, signed_in(simulator):
-        overrides = {
+        overrides: dict[str, dict[str, object]] = {
             "aws": {
                 "endpoint_url": simulator.url,
                 "role_name": READER_ROLE,

@@ -3,6 +3,7 @@ What the commands print: plain lines, and what a terminal shows at the end of a 
 """
 
 from scanner.transcript.lines import (
+    describe_check_up,
     describe_comparison,
     describe_framework,
     describe_run,
@@ -15,6 +16,7 @@ from scanner.transcript.table import draw_next, draw_run
 __all__ = [
     "Next",
     "choose_next",
+    "describe_check_up",
     "describe_comparison",
     "describe_framework",
     "describe_next",
