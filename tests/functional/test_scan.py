@@ -125,7 +125,7 @@ def test_render_makes_the_same_documents_again_offline(scanning, command):
 
     assert again.status == 0, again.stderr
     assert "the same, byte for byte" in again.stdout
-    assert len(again.stdout.splitlines()) == 1 + 9
+    assert len(again.stdout.splitlines()) == 1 + 15
 
 
 def test_the_pdf_looks_the_same_on_a_machine_without_fonts(scanning, command, tmp_path):
