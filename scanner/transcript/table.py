@@ -123,7 +123,8 @@ def _list_facts(summary: Summary) -> Iterator[tuple[str, Text]]:
     for warning in summary.warnings:
         yield "Warning", _write((warning, "yellow"))
     status = summary.exit_status
-    yield "Status", _write((f"{status}", "bold"), (f": {_ENDS.get(status, 'see the README')}", ""))
+    words = f": {_ENDS.get(status, 'see the README')}"
+    yield "Result", _write((f"status {status}", "bold"), (words, ""))
 
 
 def _write_accounts(summary: Summary) -> Text:
