@@ -215,7 +215,7 @@ class _Sheet:
                     font=Font(name=FONT, bold=True, color=PAPER),
                     fill=PatternFill("solid", fgColor=INK),
                     alignment=Alignment(
-                        vertical="bottom" if name in upright else "top",
+                        vertical="bottom" if upright else "top",
                         wrap_text=True,
                         text_rotation=90 if name in upright else 0,
                     ),

@@ -143,7 +143,7 @@ def _draw_charts(
     places = [Place(columns, rows) for columns in (_THREE if trend is None else _FOUR)]
     bars = (
         ("Accounts by outcome", "outcomes", (CALM, RED, PALE, PALE)),
-        ("Console users with and without MFA", "console", (CALM, RED)),
+        ("Console users by MFA", "console", (CALM, RED)),
         ("Findings by severity", "severities", (RED, RED, AMBER, CALM, PALE)),
     )
     for (title, key, colours), place in zip(bars, places, strict=False):
