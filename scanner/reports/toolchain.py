@@ -37,6 +37,8 @@ _PACKAGES = (
     "fonttools",
     "jinja2",
     "markupsafe",
+    "matplotlib",
+    "numpy",
     "openpyxl",
     "pandas",
     "pillow",
