@@ -107,6 +107,48 @@ _TAGS_CALL = (
 )
 _TAGS_PLACE = 4  # after the other questions about the organization
 
+PERMISSIONS: Sequence[tuple[str, str]] = (
+    (
+        "Whoever runs the scan",
+        (
+            "sts:AssumeRole on the role in each account; organizations:DescribeOrganization, "
+            "organizations:ListAccounts; for the names of OUs organizations:ListRoots, "
+            "organizations:ListOrganizationalUnitsForParent, organizations:ListAccountsForParent; where a scope "
+            "names tags organizations:ListTagsForResource; iam:ListOrganizationsFeatures; and in its own account "
+            "the actions of the next line"
+        ),
+    ),
+    (
+        "The role in each account",
+        (
+            "iam:GenerateCredentialReport, iam:GetCredentialReport, iam:GetAccountSummary, iam:ListUsers, "
+            "iam:ListMFADevices, iam:GetLoginProfile, iam:ListUserTags"
+        ),
+    ),
+)
+
+CLOCKS: Sequence[tuple[str, str]] = (
+    (
+        "By the clock of AWS",
+        (
+            "when a report was made, when a user, password, key or certificate was made, changed or last used, "
+            "and when a device was enabled"
+        ),
+    ),
+    (
+        "By the clock of the scan",
+        (
+            "when the collection began and ended, when an account was asked and a report fetched, and with that "
+            "a report's age. AWS refuses requests from a clock that is more than some minutes off; an account "
+            "that was not read for that reason says clock-skew"
+        ),
+    ),
+    (
+        "By the day of the judgement",
+        "whether an acceptance is in force. Ages in a check are whole days up to the report's own time",
+    ),
+)
+
 LIMITS: Sequence[str] = (
     (
         "This is a technical test of configuration at the times shown. Whether a requirement is met is for "
@@ -228,6 +270,25 @@ GLOSSARY: Sequence[tuple[str, str]] = (
     ),
     ("Direct", "the check is what the control asks about, as far as the report can show it"),
     ("Supporting", "the check lends weight and is a lead; it decides nothing about the control"),
+    (
+        "Finding",
+        "a user, root user or account, and one check that gave an exception, a lead or no verdict",
+    ),
+    ("Unable to determine", "the verdict where the report, or its absence, leaves the answer open"),
+    (
+        "Not collected",
+        "an active account that was to be read and could not be; the reason is printed",
+    ),
+    (
+        "Period",
+        "the quarter or other span that a run is named for; the run itself is a moment in it",
+    ),
+    (
+        "Confirmation",
+        "what the account said of a user shown without MFA, when it was asked during the run",
+    ),
+    ("Selection", "the accounts that a run looks at; a partial one is marked on every page"),
+    ("Passkey", "a FIDO credential, on a key or in a device, that resists phishing"),
     ("Seal", "the SHA-256 of manifest.json, which lists the hash of every file of the evidence"),
 )
 

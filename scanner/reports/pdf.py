@@ -41,6 +41,7 @@ from scanner.resources import find_resource
 _SCHEME = "orgproof:"
 _PRIVATE = "Co"
 _PRINTINGS = 4
+_SEPARATORS = re.compile(r"[:/@_.]")
 _WORDS = re.compile(r"[^\s<>]+")
 _WORDS_TRIED = 1_000
 
@@ -145,7 +146,15 @@ def fill_template(pages: dict[str, Any], unseen: Collection[str] = frozenset()) 
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = lambda text: allow_breaks(finalize(str(text)))
     return environment.get_template("report.html").render(pages)
+
+
+def allow_breaks(text: object) -> Markup:
+    """
+    Let text such as an ARN break after each of its separators. Whoever copies it gets it without the breaks.
+    """
+    return Markup(_SEPARATORS.sub("\\g<0>\u200b", str(escape(text))))  # noqa: S704 - escaped right here
 
 
 def _show_private(text: str) -> str:

@@ -285,7 +285,7 @@ def _compare_figures(text: str, summary: Summary) -> Iterator[str]:
         *(
             (
                 figure.label,
-                f"{re.escape(figure.label)} {{}} {re.escape(figure.meaning)}",
+                f"{re.escape(figure.label)} {{}} ?{re.escape(figure.meaning)}",
                 (figure.number,),
             )
             for figure in (*facts.list_coverage(summary), *facts.list_users(summary))

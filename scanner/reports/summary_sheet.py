@@ -10,7 +10,6 @@ from openpyxl import Workbook
 from scanner.evidence import StoredRun
 from scanner.model import Severity, Verdict
 from scanner.reports import facts
-from scanner.reports.charts import CALM, PALE, Place, Series, add_bars, add_trend
 from scanner.reports.covers import METHOD, Page
 from scanner.reports.extras import Extras
 from scanner.reports.links import describe_links, link_sheet
@@ -24,6 +23,7 @@ from scanner.reports.live import (
     count_where,
 )
 from scanner.reports.notes import LEFT_OVER, STATUSES
+from scanner.reports.sheet_charts import CALM, PALE, Place, Series, add_bars, add_trend
 from scanner.reports.sheets import AMBER, RED, Extent, Print
 from scanner.reports.tables import list_records
 from scanner.reports.wording import (

@@ -39,6 +39,7 @@ _PACKAGES = (
     "jinja2",
     "markupsafe",
     "matplotlib",
+    "numpy",
     "openpyxl",
     "pandas",
     "pillow",

@@ -243,6 +243,25 @@ def test_what_stands_on_every_page_is_no_part_of_the_text(pdf):
         assert len(pagination) >= 3  # seal, run, number
 
 
+def test_charts_are_figures_that_say_what_they_show(run, pdf):
+    """
+    Each picture is drawn with lines, and stands in the structure with its figures in words.
+    """
+    elements = walk(pdf.Root.StructTreeRoot)
+    figures = [element for element in elements if element.S == "/Figure"]
+    said = [str(figure.Alt) for figure in figures]
+
+    accounts = run.summary.accounts
+    assert said[0] == (
+        f"{accounts.listed} accounts listed: {accounts.collected} collected, {accounts.not_collected} not "
+        f"collected, {accounts.excluded} excluded, {accounts.not_active} not active."
+    )
+    assert said[1].startswith(f"{run.summary.users.console} console users: ")
+    assert said[-1].startswith("Console users without MFA in 2 periods, oldest first: ")
+    assert len(said) > 6
+    assert all(figure.A.BBox for figure in figures)
+
+
 def test_headers_of_tables_say_what_they_head(pdf):
     """
     Each header cell has a scope: columns in the head of a table, rows elsewhere. Each table has headers.

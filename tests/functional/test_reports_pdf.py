@@ -1,7 +1,10 @@
+import io
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
 
+import pandas as pd
 import pikepdf
 import pypdf
 import pytest
@@ -16,10 +19,19 @@ from scanner.evidence import StoredRun
 from scanner.frameworks import bind_checks, find_frameworks
 from scanner.model import ReasonCode, Selection, Severity
 from scanner.pipeline import Press, judge_again
-from scanner.reports import finding_pages
+from scanner.reports import finding_pages, root_pages, summary_page
+from scanner.reports.facts import add_up_coverage, list_coverage, list_users
 from scanner.reports.pages import build_pages
-from scanner.reports.pdf import ShippedFiles, fill_template, print_html, render_pdf
-from scanner.reports.wording import MISSING
+from scanner.reports.pdf import (
+    ShippedFiles,
+    allow_breaks,
+    fill_template,
+    print_html,
+    render_pdf,
+)
+from scanner.reports.remediation import build_commands, deny_without_mfa
+from scanner.reports.summary_page import list_console_parts, shorten
+from scanner.reports.wording import MISSING, describe_accepted, list_changes
 from scanner.summary import PreviousRun
 
 SEAL = "ab" * 32
@@ -114,7 +126,7 @@ def test_printed_totals_equal_the_sealed_ones(ordinary):
     run, _, pages = ordinary
     accounts = run.summary.accounts
 
-    summary = " ".join(pages[1:4])
+    summary = " ".join(pages[3:6])
     assert (
         f"{accounts.listed} listed = {accounts.collected} collected + {accounts.not_collected} "
         f"not collected + {accounts.excluded} excluded + {accounts.not_active} not active"
@@ -131,6 +143,250 @@ def test_printed_totals_equal_the_sealed_ones(ordinary):
         numbers = " ".join(str(number) for number in (*figures, check.accepted))
         line = f"{check.check} · {check.severity} · {check.subject} {numbers}"
         assert squeeze(line) in squeeze(summary)
+
+
+def test_the_summary_is_one_page_with_the_sealed_figures(eventful):
+    """
+    What a manager reads alone is one page, and each of its figures is the summary's.
+    """
+    run, _, pages = eventful
+    summary, page = run.summary, pages[2]
+
+    assert "1 Summary" in page
+    assert "2 Figures" in pages[3]
+    for figure in (*list_coverage(summary), *list_users(summary)):
+        words = rf"{figure.label} {figure.number:,} ?{re.escape(figure.meaning)}"
+        assert re.search(words, page), figure
+    assert add_up_coverage(summary) in page
+    assert describe_accepted(summary) in page
+    for point in summary.trend:
+        assert point.period in page
+    for words, number in list_changes(summary):
+        assert not number or f"{number} {words}" in page
+
+
+def test_console_users_fall_into_parts_that_add_up(eventful, ordinary):
+    """
+    With MFA, open, accepted and not clear are all of them, and the figures come from the totals.
+    """
+    for run, _, pages in (eventful, ordinary):
+        parts = list_console_parts(run.summary)
+
+        assert sum(number for _, number, _ in parts) == run.summary.users.console
+        for words, number, _ in parts:
+            assert f"{number} {words}" in pages[2]
+    (total,) = [t for t in eventful[0].summary.checks if t.check == "console-no-mfa"]
+    assert [number for _, number, _ in list_console_parts(eventful[0].summary)][1:3] == [
+        total.failed - total.accepted,
+        total.accepted,
+    ]
+
+
+def test_the_strip_of_ous_is_counted_from_the_tables(eventful):
+    """
+    Each OU's line holds the users of its accounts, row by row, and all lines add up to the summary.
+    """
+    run, _, pages = eventful
+    users = pd.concat(run.users())
+    people = users[~users["is_root"]].merge(run.accounts()[["account_id", "ou_path"]])
+    console = people[people["password_enabled"].fillna(value=False)]
+    sums = [0, 0]
+
+    for unit, rows in run.accounts().groupby("ou_path"):
+        inside = console[console["ou_path"] == unit]
+        without = int((~inside["mfa_active"].fillna(value=True)).sum())
+        read = int((rows["outcome"] == "collected").sum())
+        assert f"{unit} {read} of {len(rows)} {without} {len(inside)}" in pages[2]
+        sums = [sums[0] + without, sums[1] + len(inside)]
+    assert sums == [run.summary.users.console_without_mfa, run.summary.users.console]
+
+
+def test_the_accounts_with_most_exceptions_are_counted_from_the_findings(eventful):
+    """
+    Most exceptions first, with the account's id and name; what needs review or is unknown is not among them.
+    """
+    run, _, pages = eventful
+    findings = run.findings()
+    failed = findings[findings["verdict"] == "fail"]
+    counts = failed["account_id"].value_counts()
+
+    worst = build_pages(run)["overview"]["worst"]
+
+    assert [(row["account_id"], row["exceptions"]) for row in worst] == list(counts.items())
+    for row in worst:
+        figures = f"{row['exceptions']} {row['grave']} {row['without_mfa']}"
+        assert f"{row['account_id']} {row['name']} {figures}" in pages[2]
+    assert sum(row["without_mfa"] for row in worst) == (failed["check"] == "console-no-mfa").sum()
+
+
+def test_many_ous_are_counted_where_they_do_not_fit(tmp_path):
+    """
+    Those with most users without MFA are shown, and the rest is one line with their sums.
+    """
+    run = fixture.write_run(tmp_path, fixture.large(accounts=50, users=100, findings=30))
+
+    page = build_pages(run)["overview"]
+
+    shown, rest = page["units"], page["units_rest"]
+    assert len(shown) == summary_page.UNITS_LIMIT
+    assert rest["number"] == 41 - len(shown)
+    without = [unit["without"] for unit in shown]
+    assert without == sorted(without, reverse=True)
+    assert sum(without) + rest["without"] == run.summary.users.console_without_mfa
+    assert sum(unit["listed"] for unit in shown) + rest["listed"] == run.summary.accounts.listed
+
+
+def test_the_summary_stays_one_page_whatever_things_are_called(tmp_path):
+    """
+    With every notice, eight periods and names as long as AWS allows it does not run over.
+    """
+    before = fixture.write_run(tmp_path, fixture.clean(), started=fixture.BEFORE, period="2026-Q3")
+    (now,) = before.summary.trend
+    long = [
+        fixture.Listed(
+            f"{500000000000 + number}",
+            "W" * 128,
+            ("Root", "W" * 128, f"{number}" + "W" * 127),
+            (fixture.Person("u", mfa="false"), fixture.Person("v", mfa="false")),
+        )
+        for number in range(9)
+    ]
+    _, path = draw(
+        tmp_path,
+        [*long, *fixture.clean(), fixture.missed("900000000000", "unreachable")],
+        frameworks=("iso-27001-2022",),
+        previous=before,
+        trend=tuple(replace(now, period=f"2025-Q{number}", accepted=5) for number in range(8)),
+        simulated=True,
+        interrupted=True,
+        selection=Selection(ous=("ou-ab12-11111111",)),
+        parent=SEAL,
+        warnings=("one", "two"),
+    )
+    pages = read_pages(path)
+
+    assert "1 Summary" in pages[2]
+    assert "Since the previous run, and accepted" in pages[2]
+    assert "warnings stand in section 2" in pages[2]
+    assert "2 Figures" in pages[3]
+
+
+def test_the_list_of_contents_names_the_pages(ordinary):
+    """
+    Each chapter and each framework begins on the page that the list gives.
+    """
+    run, path, pages = ordinary
+    with pikepdf.open(path) as pdf, pdf.open_outline() as outline:
+        titles = [item.title for item in outline.root]
+        (controls,) = [item for item in outline.root if item.title == "3 Results by control"]
+        titles += [item.title for item in controls.children]
+
+    names = [f"{framework.name} {framework.version}" for framework in run.frameworks]
+    assert titles[-2:] == [f"3.{number} {name}" for number, name in enumerate(names, 1)]
+    for title in titles:
+        (number,) = re.findall(rf"(?<!\d){re.escape(title)}[ .]+(\d+)(?!\d)", pages[1])
+        assert title in pages[int(number) - 1]
+
+
+def test_every_root_user_is_listed_with_what_it_holds(eventful):
+    """
+    One line for each account that was read, and the words are those of its row.
+    """
+    run, _, pages = eventful
+    chapter = " ".join(page for page in pages if "Certificates Last use" in page)
+    users = pd.concat(run.users())
+
+    for root in users[users["is_root"]].to_dict("records"):
+        words = {True: "yes", False: "no"}
+        password = words.get(root["password_enabled"], "not stated")
+        keys = "1 active" if root["access_key_1_active"] else "none"
+        line = f"{password} {words[root['mfa_active']]} {keys} none"
+        assert re.search(rf"{root['account_id']} [a-z -]+? {line}", chapter), root["account_id"]
+    assert "exception noted: Active root access key; Root password without MFA" in chapter
+    assert "The root users of the other 3 accounts listed are in no figure" in chapter
+
+
+def test_root_users_with_findings_stand_first_where_not_all_fit(tmp_path, monkeypatch):
+    """
+    Above the limit those without findings are counted, and the page says where they are.
+    """
+    monkeypatch.setattr(root_pages, "ROOTS_LIMIT", 2)
+    run = fixture.write_run(tmp_path, fixture.ordinary())
+
+    pages = build_pages(run)
+
+    roots = pages["roots"]
+    assert [row["account_id"] for row in roots["rows"]] == ["012345678901", "111111111111"]
+    assert (roots["number"], roots["noted"], roots["shown"]) == (4, 2, 2)
+    assert "2 of 4 are printed; about 2 something was found" in fill_template(pages)
+
+
+def test_remediation_is_printed_as_it_is_to_be_copied(ordinary):
+    """
+    The policy comes out of the document as JSON, and the commands line by line.
+    """
+    _, path, _ = ordinary
+    text = "\n".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
+
+    start = text.index("{", text.index("This policy, attached to a group"))
+    policy, _ = json.JSONDecoder().raw_decode(text[start:])
+    assert policy == deny_without_mfa("aws")
+    for lines in build_commands("aws").values():
+        for line in lines:
+            assert line.strip() in text
+
+
+def test_remediation_speaks_of_the_runs_own_partition(tmp_path):
+    """
+    In GovCloud root has no console, and every ARN is one of that partition.
+    """
+    run = fixture.write_run(tmp_path, fixture.clean(), frameworks=(), partition="aws-us-gov")
+
+    html = fill_template(build_pages(run))
+
+    assert "In AWS GovCloud (US) a root user has no console" in html
+    assert "Troubleshoot MFA" not in html
+    assert "arn:aws-us-gov:iam::ACCOUNT:mfa/USER-phone" in html
+    assert "arn:aws:iam::ACCOUNT" not in html
+
+
+def test_names_on_the_summary_are_text(hostile):
+    """
+    Neither the strip of OUs nor the list of accounts takes a name for markup, a template or mathematics.
+    """
+    _, _, pages = hostile
+
+    for name in ("<img src=x onerror=alert(1)>", "{{7*7}}{% for x in", "payments[U+202E]"):
+        assert squeeze(name) in squeeze(pages[2])
+
+
+def test_a_name_that_is_too_long_shows_that_it_was_cut():
+    """
+    Beginning and end stay, as wide letters allow; what fits is whole, and what is hidden is counted as its code.
+    """
+    assert shorten("data-platform-production-eu-west", 40) == "data-platform-production-eu-west"
+    assert shorten("a" * 30 + "b" * 30, 40) == "a" * 20 + "\u2026" + "b" * 20
+    assert shorten("W" * 128, 40) == "W" * 10 + "\u2026" + "W" * 10
+    assert shorten("x\u202ey", 40) == "x[U+202E]y"
+
+
+def test_an_arn_may_break_and_is_copied_whole():
+    """
+    Places to break are no characters: what is taken from the page is the ARN.
+    """
+    arn = "arn:aws:iam::012345678901:user/division_a/<b>team.x@y"
+    html = (
+        '<!DOCTYPE html><html lang="en"><link rel="stylesheet" href="orgproof:report.css">'
+        f'<body><p style="width: 20mm">{allow_breaks(arn)}</p></body></html>'
+    )
+
+    printed = print_html(html, identifier=SEAL, moment=fixture.FINISHED)
+
+    (page,) = pypdf.PdfReader(io.BytesIO(printed.content)).pages
+    lines = page.extract_text().removesuffix("Page 1 of 1").splitlines()
+    assert "".join(lines) == arn
+    assert lines[0] == "arn:aws:iam::"
+    assert not printed.unseen
 
 
 def test_controls_speak_in_their_frameworks_words(ordinary):
@@ -268,12 +524,15 @@ def test_the_document_describes_itself(ordinary):
             titles = [item.title for item in outline.root]
     assert titles == [
         "1 Summary",
-        "2 Results by control",
-        "3 Findings by account",
-        "4 Accepted risks",
-        "5 Since the previous run",
+        "2 Figures",
+        "3 Results by control",
+        "4 Findings by account",
+        "5 Root users",
         "6 Accounts not assessed or in doubt",
-        "7 Method and limits",
+        "7 Accepted risks",
+        "8 Since the previous run",
+        "9 How to put it right",
+        "10 Method and limits",
         "Annex: ledger of all accounts",
     ]
 
@@ -502,7 +761,7 @@ def test_every_acceptance_is_printed_with_what_became_of_it(eventful):
     Owner, approver, ticket, days and warnings stand there, and an expired one is open again.
     """
     _, _, pages = eventful
-    (page,) = [page for page in pages if "4 Accepted risks" in page and "sealed-alice" in page]
+    (page,) = [page for page in pages if "7 Accepted risks" in page and "sealed-alice" in page]
     said = squeeze(page)
 
     for words in (
@@ -561,7 +820,7 @@ def test_a_page_says_what_changed_since_the_previous_run(eventful):
     Which run, the counts, the gap, the trend and the changes themselves; the rest is where it says.
     """
     run, _, pages = eventful
-    (page,) = [page for page in pages if "5 Since the previous run" in page and "Trend" in page]
+    (page,) = [page for page in pages if "8 Since the previous run" in page and "Trend" in page]
     said = squeeze(page)
     before = run.summary.trend[0]
 
@@ -641,7 +900,7 @@ def test_warnings_and_doubts_are_printed(eventful):
     Every warning is on the summary; old reports and counts that differ are listed by account.
     """
     run, _, pages = eventful
-    summary = squeeze(" ".join(pages[1:3]))
+    summary = squeeze(" ".join(pages[3:5]))
     doubts = squeeze(" ".join(page for page in pages if "6 Accounts not assessed" in page))
 
     assert run.summary.warnings
@@ -719,7 +978,7 @@ def test_many_frameworks_have_a_page_of_contents_and_repeat_their_headers(tmp_pa
     assert run.manifest_sha256 in pages[0]
     assert f"{len(names)}, listed under Contents" in pages[0]
     for number, framework in enumerate(run.frameworks, 1):
-        title = f"2.{number} {framework.name} {framework.version}"
+        title = f"3.{number} {framework.name} {framework.version}"
         assert squeeze(title) in squeeze(pages[1])
     assert "1 Summary" in pages[2]
 

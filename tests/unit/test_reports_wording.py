@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -557,3 +558,18 @@ def test_a_partial_selection_is_named():
     said = wording.describe_selection(partial)
 
     assert said == "only accounts 012345678901 and OUs ou-ab12-11111111"
+
+
+def test_permissions_are_those_that_the_calls_need():
+    """
+    What an administrator grants is what is called, and not an action more. GetCallerIdentity needs none.
+    """
+    called = set()
+    for names, _ in (*method._CALLS, method._TAGS_CALL):
+        service = names.partition(":")[0]
+        called |= {name if ":" in name else f"{service}:{name}" for name in names.split(", ")}
+    granted = set()
+    for _, words in method.PERMISSIONS:
+        granted |= set(re.findall(r"[a-z]+:[A-Za-z]+", words))
+
+    assert granted == called - {"sts:GetCallerIdentity"}

@@ -1,0 +1,237 @@
+"""
+The one page that a manager reads alone: figures, charts, and where the exceptions are.
+
+Every number on it comes from the summary or is counted from the tables, and is then one that adds up to the summary's.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, takewhile
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from scanner.evidence import StoredRun
+from scanner.findings import CONFIRMED_CHECK
+from scanner.model import AccountOutcome, Severity, Verdict
+from scanner.reports import facts
+from scanner.reports.census import CONSOLE, WITHOUT
+from scanner.reports.charts import Fill, Part, draw_columns, draw_heat, draw_stack
+from scanner.reports.text import make_visible
+from scanner.reports.wording import MISSING, count
+from scanner.summary import Summary, TrendPoint
+
+UNITS_LIMIT = 6
+"""
+How many OUs the heat strip shows.
+"""
+
+WORST_LIMIT = 5
+"""
+How many accounts are named as those with most exceptions.
+"""
+
+UNIT_LIMIT, NAME_LIMIT = 56, 40
+"""
+How much of an OU's path and of an account's name stands on this page, which must stay one: in small letters.
+"""
+
+_WIDTH, _BAR, _HEAT = 172.0, 4.2, 18.0
+_SLOT, _TREND_HEIGHT = 13.0, 20.0
+_GRAVE = (str(Severity.CRITICAL), str(Severity.HIGH))
+_CUT = "\u2026"
+_FIGURES = ("listed", "read", CONSOLE, WITHOUT)
+_ACCOUNT_FILLS = (Fill.DARK, Fill.HATCHED, Fill.GREY, Fill.PALE)
+
+
+def build_summary_page(
+    run: StoredRun, accounts: Sequence[Mapping[str, Any]], console: pd.DataFrame
+) -> dict[str, Any]:
+    """
+    Return what the summary's page prints. `console` counts console users by account: see `scanner.reports.census`.
+    """
+    summary = run.summary
+    units = _count_units(accounts, console)
+    shown = [_describe_unit(*unit) for unit in units[:UNITS_LIMIT]]
+    worst = _list_worst(run, accounts)
+    coverage = facts.list_coverage(summary)
+    parts = list_console_parts(summary)
+    return {
+        "accounts": [
+            (figure, fill) for figure, fill in zip(coverage, ("", *_ACCOUNT_FILLS), strict=True)
+        ],
+        "accounts_chart": _stack(
+            [(figure.label.lower(), figure.number) for figure in coverage[1:]],
+            _ACCOUNT_FILLS,
+            f"{count(summary.accounts.listed, 'account')} listed",
+        ),
+        "users": facts.list_users(summary),
+        "console_parts": parts,
+        "console_chart": _stack(
+            [(words, number) for words, number, _ in parts],
+            [fill for _, _, fill in parts],
+            count(summary.users.console, "console user"),
+        ),
+        "units": shown,
+        "units_rest": _sum_units(units[UNITS_LIMIT:]),
+        "worst": worst,
+        "is_shortened": any(
+            _CUT in name for name in (*(u["unit"] for u in shown), *(a["name"] for a in worst))
+        ),
+        "trend": draw_trend(summary.trend),
+        "since": compare_periods(summary.trend),
+    }
+
+
+def list_console_parts(summary: Summary) -> list[tuple[str, int, Fill]]:
+    """
+    Return the parts that console users fall into, in words, and how each is drawn. They add up to all of them.
+    """
+    users = summary.users
+    total = next((total for total in summary.checks if total.check == CONFIRMED_CHECK), None)
+    # What a report too old to be used shows is no exception, and nobody can accept it.
+    failed, accepted = (total.failed, total.accepted) if total else (users.console_without_mfa, 0)
+    open_ = failed - accepted
+    rest = users.console - users.console_with_mfa - failed
+    return [
+        ("with MFA", users.console_with_mfa, Fill.DARK),
+        ("without MFA, open", open_, Fill.HATCHED),
+        ("without MFA, accepted risk", accepted, Fill.GREY),
+        ("not clear, or report too old", rest, Fill.PALE),
+    ]
+
+
+def draw_trend(trend: Sequence[TrendPoint]) -> dict[str, Any]:
+    """
+    Return the chart of exceptions over the periods, oldest first, and its points for the labels below it.
+    """
+    numbers = "; ".join(
+        f"{point.exceptions:,} open and {point.accepted:,} accepted" for point in trend
+    )
+    columns = [
+        [Part(point.exceptions, Fill.HATCHED), Part(point.accepted, Fill.GREY)] for point in trend
+    ]
+    title = f"Console users without MFA in {count(len(trend), 'period')}, oldest first: {numbers}."
+    width = _SLOT * len(trend)
+    return {
+        "chart": draw_columns(columns, width, _TREND_HEIGHT, title) if trend else Markup(),
+        "width": width,
+        "points": trend,
+    }
+
+
+def compare_periods(trend: Sequence[TrendPoint]) -> str | None:
+    """
+    Say how many console users without MFA there are against the period before; None without one.
+    """
+    if len(trend) < 2:
+        return None
+    before, now = trend[-2:]
+    change = now.without_mfa - before.without_mfa
+    word = "fewer" if change < 0 else "more"
+    moved = f"{abs(change):,} {word} than" if change else "as many as"
+    sentence = f"{now.without_mfa:,} console users without MFA, {moved} in {before.period}"
+    if now.collected != before.collected:
+        sentence += f"; {count(now.collected, 'account')} were read, and {before.collected:,} then"
+    return f"{sentence}."
+
+
+def shorten(name: str, limit: int) -> str:
+    """
+    Return a name's beginning and end where it is wider than so many small letters.
+    """
+    shown = make_visible(name)
+    if sum(map(_measure, shown)) <= limit:
+        return shown
+    return f"{_take(shown, limit / 2)}{_CUT}{_take(shown[::-1], limit / 2)[::-1]}"
+
+
+def _take(text: str, width: float) -> str:
+    """
+    Return as many of a text's first characters as fit.
+    """
+    widths = accumulate(map(_measure, text))
+    return text[: sum(1 for reached in takewhile(lambda reached: reached <= width, widths))]
+
+
+def _measure(char: str) -> float:
+    """
+    Return about how wide a character is, in small letters.
+    """
+    return 1.0 if char.isascii() and not char.isupper() else 1.9
+
+
+def _stack(parts: Sequence[tuple[str, int]], fills: Sequence[Fill], whole: str) -> Markup:
+    title = f"{whole}: {', '.join(f'{number:,} {words}' for words, number in parts)}."
+    drawn = [Part(number, fill) for (_, number), fill in zip(parts, fills, strict=True)]
+    return draw_stack(drawn, _WIDTH, _BAR, title)
+
+
+def _count_units(
+    accounts: Sequence[Mapping[str, Any]], console: pd.DataFrame
+) -> list[tuple[str, Counter[str]]]:
+    """
+    Return each OU with its accounts and console users, those with most users without MFA first.
+    """
+    units: dict[str, Counter[str]] = {}
+    counted: dict[Any, Any] = console.to_dict("index")
+    for account in accounts:
+        unit = units.setdefault(str(account["ou_path"] or ""), Counter())
+        unit["listed"] += 1
+        unit["read"] += account["outcome"] == AccountOutcome.COLLECTED
+        unit.update(counted.get(str(account["account_id"]), {}))
+    return sorted(units.items(), key=lambda item: (-item[1][WITHOUT], -item[1][CONSOLE], item[0]))
+
+
+def _describe_unit(path: str, figures: Counter[str]) -> dict[str, Any]:
+    number, without = figures[CONSOLE], figures[WITHOUT]
+    rate = without / number if number else None
+    said = f"{without:,} of {count(number, 'console user')} without MFA"
+    return {
+        "unit": shorten(path or MISSING, UNIT_LIMIT),
+        "share": _say_rate(rate),
+        "heat": draw_heat(rate, _HEAT, 3.0, said),
+        **{key: figures[key] for key in _FIGURES},
+    }
+
+
+def _say_rate(rate: float | None) -> str:
+    if rate is None:
+        return MISSING
+    if 0 < rate < 0.01:
+        return "< 1 %"
+    return "> 99 %" if 0.99 < rate < 1 else f"{rate:.0%}".replace("%", " %")
+
+
+def _sum_units(units: Sequence[tuple[str, Counter[str]]]) -> dict[str, int] | None:
+    if not units:
+        return None
+    sums = {key: sum(figures[key] for _, figures in units) for key in _FIGURES}
+    return {"number": len(units), **sums}
+
+
+def _list_worst(run: StoredRun, accounts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """
+    Return the accounts with most exceptions of all checks, most first.
+    """
+    every, grave, alone = Counter[str](), Counter[str](), Counter[str]()
+    for findings in run.findings_in_batches():
+        failed = findings[(findings["verdict"].astype("str") == str(Verdict.FAIL)).to_numpy()]
+        ids = failed["account_id"].astype("str")
+        every.update(ids)
+        grave.update(ids[failed["severity"].astype("str").isin(_GRAVE)])
+        main = failed["check"].astype("str") == CONFIRMED_CHECK
+        alone.update(ids[main])
+    names = {str(account["account_id"]): account["name"] for account in accounts}
+    first = sorted(every.items(), key=lambda item: (-item[1], item[0]))[:WORST_LIMIT]
+    return [
+        {
+            "account_id": account_id,
+            "name": shorten(str(names.get(account_id) or MISSING), NAME_LIMIT),
+            "exceptions": number,
+            "grave": grave[account_id],
+            "without_mfa": alone[account_id],
+        }
+        for account_id, number in first
+    ]
