@@ -10,9 +10,11 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from scanner.evidence import StoredRun
-from scanner.interfaces import PdfSigner
+if TYPE_CHECKING:
+    from scanner.evidence import StoredRun
+    from scanner.interfaces import PdfSigner
 
 # The same evidence gives the same bytes, whatever a machine's language is and whatever else is installed there.
 os.environ.update(
@@ -23,7 +25,7 @@ os.environ.update(
     PANGO_LANGUAGE="en",
 )
 
-Renderer = Callable[[StoredRun, Path], list[Path]]
+Renderer = Callable[["StoredRun", Path], list[Path]]
 """
 Writes one format's documents into an existing folder and returns their paths.
 
@@ -35,7 +37,7 @@ the evidence cannot be read.
 # The libraries behind a format cost up to a second to import, so each waits until it is asked for.
 
 
-def draw_pdf(run: StoredRun, folder: Path, sign: PdfSigner | None = None) -> list[Path]:
+def draw_pdf(run: "StoredRun", folder: Path, sign: "PdfSigner | None" = None) -> list[Path]:
     """
     Write the PDF, signed by `sign` where it is given. See `Renderer`.
     """
@@ -47,19 +49,19 @@ def draw_pdf(run: StoredRun, folder: Path, sign: PdfSigner | None = None) -> lis
     return render_pdf(run, folder, sign)
 
 
-def _render_workbook(run: StoredRun, folder: Path) -> list[Path]:
+def _render_workbook(run: "StoredRun", folder: Path) -> list[Path]:
     from scanner.reports.workbook import render_workbook  # noqa: PLC0415
 
     return render_workbook(run, folder)
 
 
-def _render_csv(run: StoredRun, folder: Path) -> list[Path]:
+def _render_csv(run: "StoredRun", folder: Path) -> list[Path]:
     from scanner.reports.csv_files import render_csv  # noqa: PLC0415
 
     return render_csv(run, folder)
 
 
-def _render_json(run: StoredRun, folder: Path) -> list[Path]:
+def _render_json(run: "StoredRun", folder: Path) -> list[Path]:
     from scanner.reports.json_file import render_json  # noqa: PLC0415
 
     return render_json(run, folder)

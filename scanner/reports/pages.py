@@ -13,15 +13,15 @@ from scanner.evidence import StoredRun
 from scanner.frameworks import Control, Framework
 from scanner.history import State, describe_gap
 from scanner.model import (
-    Account,
-    AccountOutcome,
     Relation,
     Severity,
     Verdict,
 )
 from scanner.reports import facts, method
+from scanner.reports.annexes import plan_annexes
 from scanner.reports.attachments import collect_attachments
 from scanner.reports.container import LEVELS
+from scanner.reports.doubts import build_doubts, build_ledger
 from scanner.reports.finding_pages import build_findings
 from scanner.reports.tables import (
     ACCEPTANCE_COLUMNS,
@@ -29,11 +29,11 @@ from scanner.reports.tables import (
     list_records,
     select_changes,
 )
+from scanner.reports.volume_pages import describe_annexes
 from scanner.reports.wording import (
     ACCEPTANCES,
     CHANGES,
     NO_PREVIOUS_RUN,
-    OUTCOMES,
     TITLE,
     VERDICTS,
     complete,
@@ -41,18 +41,12 @@ from scanner.reports.wording import (
     describe_accepted,
     describe_parent,
     describe_result,
-    format_age,
     format_iso,
     format_moment,
     list_changes,
     list_notices,
 )
 from scanner.summary import Summary, TrendPoint
-
-ACCOUNTS_LIMIT = 1_500
-"""
-A list of more accounts than this gives way to a pointer to the workbook.
-"""
 
 CHANGES_LIMIT = 12
 """
@@ -62,11 +56,6 @@ How many changes are listed, so that they fit on the page with the trend.
 WARNINGS_LIMIT = 25
 """
 How many warnings are printed on the summary's page.
-"""
-
-DIFFERENCES_LIMIT = 200
-"""
-How many accounts are listed whose users IAM counts differently.
 """
 
 KEY_DIGITS = 16
@@ -99,7 +88,8 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
     Return every value that the template prints.
     """
     summary = run.summary
-    accounts = list_records(run.accounts())
+    accounts, annexes = run.accounts(), plan_annexes(run)
+    doubts = build_doubts(accounts, summary)
     return {
         "title": TITLE,
         "created": format_iso(summary.window.finished),
@@ -127,14 +117,13 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
         "population": facts.describe_population(run),
         "frameworks": _list_frameworks(run),
         "frameworks_on_cover": FRAMEWORKS_ON_COVER,
-        "findings": build_findings(run),
+        "findings": build_findings(run, annexes),
+        "volumes": describe_annexes(run, annexes),
         "acceptances": _list_acceptances(run),
         "changes": _describe_changes(run),
-        "not_assessed": _list_not_assessed(accounts),
-        "differences": _list_differences(run),
-        "stale": _list_stale(summary, accounts),
-        "ledger": _list_ledger(accounts),
-        "accounts_limit": ACCOUNTS_LIMIT,
+        "doubts": doubts,
+        "differences": doubts["differences"],
+        "ledger": build_ledger(accounts, annexes),
         "method": method,
         "calls": method.list_calls(run),
         "conditions": method.list_conditions(run),
@@ -267,59 +256,3 @@ def _draw_trend(trend: tuple[TrendPoint, ...]) -> list[dict[str, Any]]:
 
 def _measure(number: int, longest: int) -> float:
     return round(100 * number / longest, 2) if longest else 0
-
-
-def _list_not_assessed(accounts: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    groups = []
-    for outcome in (
-        AccountOutcome.NOT_COLLECTED,
-        AccountOutcome.NOT_ACTIVE,
-        AccountOutcome.EXCLUDED,
-    ):
-        rows = [row | {"what": _shorten(row)} for row in accounts if row["outcome"] == outcome]
-        if rows:
-            groups.append((OUTCOMES[outcome], rows))
-    return groups
-
-
-def _list_differences(run: StoredRun) -> dict[str, Any]:
-    found = facts.list_differences(run.accounts())
-    return {
-        "number": len(found),
-        "counts": [
-            (words, int((found["difference"] == words).sum()))
-            for words in (facts.UNEXPLAINED, facts.UNCOMPARED, facts.EXPLAINED)
-        ],
-        "rows": list_records(found.head(DIFFERENCES_LIMIT)),
-    }
-
-
-def _list_stale(summary: Summary, accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    limit = summary.max_report_age_hours * 3600
-    return [
-        row | {"age": format_age(row["report_age_seconds"])}
-        for row in accounts
-        if row["outcome"] == AccountOutcome.COLLECTED
-        and row["report_age_seconds"] is not None
-        and row["report_age_seconds"] > limit
-    ]
-
-
-def _shorten(row: Mapping[str, Any]) -> str:
-    """
-    Return the reason without the account's id and name, which stand beside it.
-    """
-    account = Account(row["account_id"], row["name"] or "", "", row["state"])
-    return str(row["reason"] or "").removeprefix(f"account {account}: ")
-
-
-def _list_ledger(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {
-            **row,
-            "outcome_words": OUTCOMES[AccountOutcome(row["outcome"])],
-            "generated": format_moment(row["generated_time"]),
-            "age": format_age(row["report_age_seconds"]),
-        }
-        for row in accounts
-    ]
