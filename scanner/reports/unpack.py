@@ -2,7 +2,8 @@
 Takes the figures out of a workbook or a PDF that nobody has reason to trust. Runs as a program, confined.
 
     python unpack.py xlsx < orgproof-2026-Q4.xlsx
-    python unpack.py pdf SEAL RUN_ID < orgproof-2026-Q4.pdf
+    python unpack.py pdf SEAL < orgproof-2026-Q4.pdf
+    python unpack.py annex SEAL < orgproof-2026-Q4-annex-01.pdf
 
 It prints one JSON object, with `problem` where the document cannot be read or holds what orgproof never
 writes. `scanner.evidence.quarantine` starts it, with limits; it imports nothing of ours, so that it starts
@@ -27,6 +28,11 @@ The sheets that are read and not filtered: their rows are taken one by one. The 
 TEXT_PAGES = 8
 """
 Of how many of a PDF's first pages the text is read: its totals stand there. A page takes 50 ms.
+"""
+
+ANNEX_PAGES = 2
+"""
+Of how many of an annex volume's first pages the text is read: it says on the first what it holds.
 """
 
 _PARTS = 2_000
@@ -56,7 +62,8 @@ def main() -> None:
     kind, *words = sys.argv[1:]
     try:
         with open(0, "rb", closefd=False) as file:
-            found = read_workbook(file) if kind == "xlsx" else read_pdf(file, words)
+            pages = ANNEX_PAGES if kind == "annex" else TEXT_PAGES
+            found = read_workbook(file) if kind == "xlsx" else read_pdf(file, words, pages)
     except DocumentError as exc:
         found = {"problem": str(exc)}
     except (MemoryError, RecursionError):
@@ -245,9 +252,9 @@ class TableDigest:
         return {"columns": self.columns, "rows": self.rows, "digests": digests}
 
 
-def read_pdf(file: BinaryIO, words: list[str]) -> dict[str, Any]:
+def read_pdf(file: BinaryIO, words: list[str], pages: int = TEXT_PAGES) -> dict[str, Any]:
     """
-    Return a PDF's first pages and its last as text, and what is attached.
+    Return a PDF's first `pages` pages and its last as text, and what is attached.
 
     `lacking` holds the pages on which one of `words` is missing, `miscounted` those that do not say which page of
     how many they are.
@@ -260,7 +267,7 @@ def read_pdf(file: BinaryIO, words: list[str]) -> dict[str, Any]:
     number = len(reader.pages)
     texts, lacking, miscounted = [], [], []
     # The last page too: whoever cuts a document short, or adds to it, changes that one.
-    for index in sorted({*range(min(number, TEXT_PAGES)), number - 1}):
+    for index in sorted({*range(min(number, pages)), number - 1}):
         text = reader.pages[index].extract_text()[:100_000]
         texts.append(text)
         squeezed = "".join(text.split())
