@@ -27,17 +27,17 @@ LEDGER_LIMIT = 1_000
 How many accounts the main document lists in its ledger. Of more it prints totals by OU.
 """
 
-NOT_ASSESSED_LIMIT = 250
+NOT_ASSESSED_LIMIT = 100
 """
 How many accounts that were not read the main document lists, each with reason and next step.
 """
 
-STALE_LIMIT = 150
+STALE_LIMIT = 100
 """
 How many accounts the main document lists whose report was too old.
 """
 
-DIFFERENCES_LIMIT = 150
+DIFFERENCES_LIMIT = 100
 """
 How many accounts the main document lists whose users IAM counts differently.
 """

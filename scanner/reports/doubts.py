@@ -23,7 +23,7 @@ from scanner.reports.tables import list_records
 from scanner.reports.wording import OUTCOMES, format_age, format_moment
 from scanner.summary import Summary
 
-UNITS_LIMIT = 400
+UNITS_LIMIT = 200
 """
 How many OUs the totals that stand for a ledger have a line for.
 """

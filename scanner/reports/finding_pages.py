@@ -26,9 +26,15 @@ CRITICAL_LIMIT = 200
 How many of the gravest exceptions the main document lists where it does not list all findings.
 """
 
-TOTALS_LIMIT = 400
+TOTALS_LIMIT = 300
 """
 How many accounts the totals have a line for; those with most findings.
+"""
+
+HEADED_ACCOUNTS = 4
+"""
+How many accounts an OU has at least that is given a heading and a table of its own. A smaller one has its name
+beside each of its accounts: a thousand headings would fill a hundred pages.
 """
 
 _MAIN_CHECKS = (CONFIRMED_CHECK, "root-console-no-mfa")
@@ -45,7 +51,7 @@ def build_findings(run: StoredRun, annexes: Annexes) -> dict[str, Any]:
     """
     Return the findings as the main document prints them.
 
-    Where it does not list them all, `units` holds only exceptions of critical severity and sign-in without MFA,
+    Where it does not list them all, `blocks` holds only exceptions of critical severity and sign-in without MFA,
     as many as `CRITICAL_LIMIT`, and `totals` counts the findings of each account.
     """
     number = run.summary.findings
@@ -64,14 +70,14 @@ def build_findings(run: StoredRun, annexes: Annexes) -> dict[str, Any]:
         "holds_findings": annexes.holds_findings,
         "grave": grave,
         "shown": len(shown),
-        "units": list_units(run, shown),
+        "blocks": list_blocks(run, shown),
         "totals": None if annexes.is_listed else _total(run, annexes),
     }
 
 
 def list_volumes(run: StoredRun, annexes: Annexes) -> Iterable[tuple[Volume, list[dict[str, Any]]]]:
     """
-    Yield each annex volume with its findings, as `list_units` returns them.
+    Yield each annex volume with its findings, as `list_blocks` returns them.
     """
     if not annexes.holds_findings:
         yield from ((volume, []) for volume in annexes.volumes)
@@ -85,37 +91,65 @@ def list_volumes(run: StoredRun, annexes: Annexes) -> Iterable[tuple[Volume, lis
             for share in volume.shares
             for place in groups.get(share.account_id, ())[share.start : share.stop]
         ]
-        yield volume, list_units(run, findings.iloc[places], facts)
+        yield volume, list_blocks(run, findings.iloc[places], facts)
 
 
-def list_units(
+def list_blocks(
     run: StoredRun, findings: pd.DataFrame, facts: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """
     Return findings grouped by OU path, account and person, the gravest of an account first.
 
-    `facts` is what `scanner.reports.people` says of each person; None where it is still to be found out.
+    A block is an OU with its accounts, or several small OUs, whose accounts name theirs. `facts` is what `scanner.reports.people` says of each person; None where it is still to be found out.
     """
     if facts is None:
         facts = gather_facts(run, set(findings["arn"].dropna()))
     is_compared = run.summary.previous is not None
     made = _list_made(run) if len(findings) else {}
     rows = list_records(_order(findings))
+    blocks: list[dict[str, Any]] = []
+    for number, (unit, group) in enumerate(groupby(rows, key=lambda row: row["unit"]), 1):
+        accounts = [
+            {
+                "account_id": account_id,
+                "name": belonging[0]["account_name"],
+                "unit": None,
+                "anchor": None,
+                "made": made.get(account_id),
+                "people": _list_people(belonging, facts, is_compared=is_compared),
+            }
+            for account_id, findings_of in groupby(group, key=lambda row: row["account_id"])
+            for belonging in [list(findings_of)]
+        ]
+        _add_block(blocks, str(unit), f"{number}", accounts)
+    return blocks
+
+
+def _add_block(
+    blocks: list[dict[str, Any]], unit: str, anchor: str, accounts: list[dict[str, Any]]
+) -> None:
+    """
+    Add an OU as a block with a heading, or its accounts to the block of small OUs before it.
+    """
+    if len(accounts) >= HEADED_ACCOUNTS:
+        blocks.append({"unit": unit, "anchor": anchor, "accounts": accounts})
+        return
+    named: list[dict[str, Any]] = [account | {"unit": unit} for account in accounts]
+    named[0]["anchor"] = anchor
+    if not blocks or blocks[-1]["unit"] is not None:
+        blocks.append({"unit": None, "anchor": None, "accounts": []})
+    blocks[-1]["accounts"] += named
+
+
+def list_anchors(blocks: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """
+    Return where the findings of each OU begin, and its path.
+    """
     return [
-        {
-            "name": unit,
-            "accounts": [
-                {
-                    "account_id": account_id,
-                    "name": belonging[0]["account_name"],
-                    "made": made.get(account_id),
-                    "people": _list_people(belonging, facts, is_compared=is_compared),
-                }
-                for account_id, accounts in groupby(group, key=lambda row: row["account_id"])
-                for belonging in [list(accounts)]
-            ],
-        }
-        for unit, group in groupby(rows, key=lambda row: row["unit"])
+        (str(place["anchor"]), str(place["unit"]))
+        for block in blocks
+        for place in (block, *block["accounts"])
+        if place["anchor"] is not None
     ]
 
 
@@ -208,7 +242,7 @@ def _describe(row: Mapping[str, Any], *, is_compared: bool, with_owner: bool) ->
         "checks": [
             {
                 "title": check.title if check else name,
-                "name": name,
+                "parameters": name.partition(":")[2].replace(",", ", "),
                 "severity": str(row["severity"]),
             }
         ],

@@ -9,7 +9,7 @@ from scanner.evidence import StoredRun
 from scanner.reports.annexes import Annexes, Volume
 from scanner.reports.container import LEVELS
 from scanner.reports.doubts import build_doubts, list_ledger
-from scanner.reports.finding_pages import list_volumes
+from scanner.reports.finding_pages import list_anchors, list_volumes
 from scanner.reports.naming import name_annex, name_document
 from scanner.reports.wording import TITLE, complete, count, format_iso, format_moment, list_notices
 
@@ -92,7 +92,8 @@ def build_volumes(run: StoredRun, annexes: Annexes) -> Iterator[tuple[str, dict[
             for notice in list_notices(summary)
         ],
     }
-    for volume, units in list_volumes(run, annexes):
+    for volume, blocks in list_volumes(run, annexes):
+        anchors = list_anchors(blocks)
         own = accounts.loc[list(volume.ledger)].reset_index(drop=True)
         yield (
             name_annex(summary, volume.number, number),
@@ -101,10 +102,10 @@ def build_volumes(run: StoredRun, annexes: Annexes) -> Iterator[tuple[str, dict[
                 "number": volume.number,
                 "volumes": number,
                 "sentence": say_contents(volume, number, document),
-                "units": units,
+                "blocks": blocks,
                 "all_units": describe_units(volume.units),
-                "contents": [unit["name"] for unit in units[:CONTENTS_LIMIT]],
-                "more_units": max(0, len(units) - CONTENTS_LIMIT),
+                "contents": anchors[:CONTENTS_LIMIT],
+                "more_units": max(0, len(anchors) - CONTENTS_LIMIT),
                 "continued": [share.account_id for share in volume.shares if share.start],
                 "doubts": build_doubts(own, summary, is_limited=False),
                 "ledger": list_ledger(own),
