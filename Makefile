@@ -44,8 +44,9 @@ lint: setup ## run the house checks: ruff, mypy, import-linter
 test-wheel: setup checkers ## run the functional tests against the built wheel, outside the checkout
 	@tools/test-wheel $(PYTEST_ARGS)
 
-bench: setup ## measure what judging a million users costs, and how much memory it takes
+bench: setup ## measure what judging a million users and printing 5,000 findings costs, and how much memory
 	@$(BIN)/python tools/bench_judgement.py
+	@$(BIN)/python tools/bench_documents.py
 
 test-lowest: setup checkers uv ## run every test with the oldest versions that pyproject.toml allows
 	@tools/test-lowest $(PYTEST_ARGS)

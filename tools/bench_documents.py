@@ -198,7 +198,7 @@ def list_html(run: "StoredRun") -> Iterator[tuple[str, str]]:
         yield name, fill_template(values, template="annex.html")
 
 
-def write_run(run: Path, accounts: int, findings: int, *, bad: int) -> None:
+def write_run(run: Path, accounts: int, findings: int, *, bad: int, units: int = 40) -> None:
     """
     Write, judge and seal a run with about so many findings. `bad` accounts each are unread, stale, or differ.
     """
@@ -232,7 +232,7 @@ def write_run(run: Path, accounts: int, findings: int, *, bad: int) -> None:
     )
     caller = f"arn:aws:iam::{MANAGEMENT}:user/auditor"
     ids = [f"{number:012d}" for number in range(1, accounts + 1)]
-    units = max(40, bad)
+    units = max(units, bad)
     store = Store(run)
     for name, answer in {
         name_began(1): SittingBegan(STARTED, caller, "0"),

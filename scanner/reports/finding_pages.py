@@ -168,9 +168,8 @@ def _order(findings: pd.DataFrame) -> pd.DataFrame:
     Sort findings by OU and account, people by their gravest finding, and each one's findings by gravity.
     """
     verdicts = {str(verdict): rank for rank, verdict in enumerate(_VERDICTS)}
-    rank = findings["severity"].astype("str").map(_SEVERITIES) + len(_SEVERITIES) * (
-        findings["verdict"].astype("str").map(verdicts)
-    )
+    severity = findings["severity"].astype("str").map(_SEVERITIES)
+    rank = severity * len(verdicts) + findings["verdict"].astype("str").map(verdicts)
     ranked = findings.assign(rank=rank.astype("int64"), unit=findings["ou_path"].fillna(""))
     people = [ranked["account_id"], ranked["arn"]]
     ranked["gravest"] = ranked.groupby(people, observed=True)["rank"].transform("min")

@@ -35,7 +35,7 @@ def render_documents(
     if processes is None:
         processes = choose_processes(len(annexes.volumes), rows)
     with ExitStack() as stack:
-        volumes = _print_volumes(run, annexes, processes, stack)
+        volumes = print_volumes(run, annexes, processes, stack)
         _write(main, _print_main(run), sign)
         paths = [main]
         for name, take in volumes:
@@ -56,7 +56,7 @@ def _print_main(run: StoredRun) -> bytes:
     )
 
 
-def _print_volumes(
+def print_volumes(
     run: StoredRun, annexes: Annexes, processes: int, stack: ExitStack
 ) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """
