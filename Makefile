@@ -58,6 +58,7 @@ bench: setup checkers ## measure what judging and documents cost, in time and me
 	@$(BIN)/python tools/bench_judgement.py
 	@$(BIN)/python tools/bench_page.py
 	@$(BIN)/python tools/bench_workbook.py
+	@$(BIN)/python tools/bench_documents.py
 
 faults: setup ## scan under 500 random fault plans (FAULT_SEED=N: other ones)
 	@rm -rf build/faults

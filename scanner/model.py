@@ -26,6 +26,16 @@ What the credential report calls the root user. `<` is illegal in IAM user names
 """
 
 
+FINDINGS_LIMIT = 1_000
+"""
+How many findings one PDF prints one by one, unless the settings say otherwise.
+"""
+
+ANNEX_LIMIT = 20_000
+"""
+How many findings annex volumes are made for, unless the settings say otherwise.
+"""
+
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
 
 
@@ -270,7 +280,8 @@ class Terms:
     accounts. `endpoint` is None unless an AWS endpoint was overridden on purpose. Times are seconds, but for
     `max_report_age_hours`: a report older than that when fetched tells nothing. `scopes` holds the
     frameworks whose scope is declared. `is_signed` says that there was a key to sign the run with: where the
-    run is resumed, there must be one again.
+    run is resumed, there must be one again. Up to `findings_limit` findings are printed one by one in a PDF, and
+    up to `annex_limit` in annex volumes.
     """
 
     period: str
@@ -291,6 +302,8 @@ class Terms:
     organization_name: str
     prepared_by: str
     is_signed: bool = False
+    findings_limit: int = FINDINGS_LIMIT
+    annex_limit: int = ANNEX_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

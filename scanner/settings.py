@@ -22,6 +22,8 @@ from pydantic import (
 from scanner.delivery import Contents
 from scanner.errors import SettingsError
 from scanner.model import (
+    ANNEX_LIMIT,
+    FINDINGS_LIMIT,
     AccountId,
     Exclusion,
     ScopeRule,
@@ -132,6 +134,15 @@ class ConfirmTable(_Table):
 
     enabled: bool = True
     owner_tags: list[str] = Field(default=["owner", "Owner", "contact", "team"])
+
+
+class DocumentsTable(_Table):
+    """
+    `[documents]`: how many findings a PDF prints one by one, and how many annex volumes are made for.
+    """
+
+    findings_limit: int = Field(default=FINDINGS_LIMIT, ge=1, le=5_000)
+    annex_limit: int = Field(default=ANNEX_LIMIT, ge=0, le=200_000)
 
 
 class PdfSignTable(_Table):
@@ -259,6 +270,7 @@ class Settings(_Table):
     aws: AwsTable = AwsTable()
     accounts: AccountsTable = AccountsTable()
     confirm: ConfirmTable = ConfirmTable()
+    documents: DocumentsTable = DocumentsTable()
     scope: dict[str, ScopeTable] = Field(default_factory=dict)
     sign: SignTable = SignTable()
     deliver: list[DeliverTable] = Field(default_factory=list)

@@ -354,4 +354,6 @@ def _agree(
         organization_name=settings.scan.organization_name,
         prepared_by=settings.scan.prepared_by,
         is_signed=settings.sign.key is not None or settings.sign.kms_key is not None,
+        findings_limit=settings.documents.findings_limit,
+        annex_limit=settings.documents.annex_limit,
     )

@@ -5,7 +5,7 @@ Nothing here needs AWS or the network. The folder is read, never changed.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from scanner.errors import EvidenceError
 from scanner.evidence.store import read_file
 from scanner.evidence.tables import read_batches, read_table
 from scanner.frameworks import Framework, read_framework
+from scanner.model import Terms
 from scanner.records import decode, decode_object
 from scanner.summary import Summary
 
@@ -59,6 +60,14 @@ class StoredRun:
         """
         path = self.folder / "summary.json"
         return decode(Summary, read_file(path), str(path))
+
+    @cached_property
+    def terms(self) -> Terms:
+        """
+        What the run was asked to do.
+        """
+        path = self.folder / "inputs" / SETTINGS_JSON
+        return decode(Terms, read_file(path), str(path))
 
     @cached_property
     def manifest_sha256(self) -> str:
@@ -145,8 +154,8 @@ class StoredRun:
         """
         return read_table(self.folder / "tables" / "controls.parquet")
 
-    def users(self) -> Iterator[pd.DataFrame]:
+    def users(self, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """
-        Yield the users table in batches, sorted by account id and ARN.
+        Yield the users table, or some of its columns, in batches, sorted by account id and ARN.
         """
-        return read_batches(self.folder / "tables" / "users.parquet")
+        return read_batches(self.folder / "tables" / "users.parquet", columns=columns)

@@ -179,13 +179,15 @@ def read_table(path: Path) -> pd.DataFrame:
         raise EvidenceError(f"{path}: cannot be read as a table: {exc}") from exc
 
 
-def read_batches(path: Path, rows: int = 20_000) -> Iterator[pd.DataFrame]:
+def read_batches(
+    path: Path, rows: int = 20_000, *, columns: Sequence[str] | None = None
+) -> Iterator[pd.DataFrame]:
     """
-    Read a table in frames of at most `rows` rows, or raise `EvidenceError` naming the file.
+    Read a table, or some of its columns, in frames of at most `rows` rows, or raise `EvidenceError` naming the file.
     """
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=rows):
+            for batch in file.iter_batches(batch_size=rows, columns=columns):
                 yield _to_frame(pa.Table.from_batches([batch]))
     except (OSError, pa.ArrowException) as exc:
         raise EvidenceError(f"{path}: cannot be read as a table: {exc}") from exc

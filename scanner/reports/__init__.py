@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner.errors import RenderError
-from scanner.evidence import StoredRun
-from scanner.interfaces import PdfSigner
 
 if TYPE_CHECKING:
+    from scanner.evidence import StoredRun
+    from scanner.interfaces import PdfSigner
     from scanner.reports.extras import Extras
 
 # The same evidence gives the same bytes, whatever a machine's language is and whatever else is installed there.
@@ -29,7 +29,7 @@ os.environ.update(
     PANGO_LANGUAGE="en",
 )
 
-Renderer = Callable[[StoredRun, Path], list[Path]]
+Renderer = Callable[["StoredRun", Path], list[Path]]
 """
 Writes one format's documents into an existing folder and returns their paths.
 
@@ -56,7 +56,7 @@ def find_missing(kind: str) -> str | None:
 # The libraries behind a format cost up to a second to import, so each waits until it is asked for.
 
 
-def draw_pdf(run: StoredRun, folder: Path, sign: PdfSigner | None = None) -> list[Path]:
+def draw_pdf(run: "StoredRun", folder: Path, sign: "PdfSigner | None" = None) -> list[Path]:
     """
     Write the PDF, signed by `sign` where it is given. See `Renderer`.
     """
@@ -68,7 +68,7 @@ def draw_pdf(run: StoredRun, folder: Path, sign: PdfSigner | None = None) -> lis
     return render_pdf(run, folder, sign)
 
 
-def draw_workbook(run: StoredRun, folder: Path, extras: "Extras | None" = None) -> list[Path]:
+def draw_workbook(run: "StoredRun", folder: Path, extras: "Extras | None" = None) -> list[Path]:
     """
     Write the workbook, with notes carried over and a sample where they are given. See `Renderer`.
     """
@@ -77,37 +77,37 @@ def draw_workbook(run: StoredRun, folder: Path, extras: "Extras | None" = None) 
     return render_workbook(run, folder, extras)
 
 
-def _render_page(run: StoredRun, folder: Path) -> list[Path]:
+def _render_page(run: "StoredRun", folder: Path) -> list[Path]:
     from scanner.reports.page import render_page  # noqa: PLC0415
 
     return render_page(run, folder)
 
 
-def _render_csv(run: StoredRun, folder: Path) -> list[Path]:
+def _render_csv(run: "StoredRun", folder: Path) -> list[Path]:
     from scanner.reports.csv_files import render_csv  # noqa: PLC0415
 
     return render_csv(run, folder)
 
 
-def _render_json(run: StoredRun, folder: Path) -> list[Path]:
+def _render_json(run: "StoredRun", folder: Path) -> list[Path]:
     from scanner.reports.json_file import render_json  # noqa: PLC0415
 
     return render_json(run, folder)
 
 
-def _render_jsonl(run: StoredRun, folder: Path) -> list[Path]:
+def _render_jsonl(run: "StoredRun", folder: Path) -> list[Path]:
     from scanner.reports.jsonl_files import render_jsonl  # noqa: PLC0415
 
     return render_jsonl(run, folder)
 
 
-def _render_parquet(run: StoredRun, folder: Path) -> list[Path]:
+def _render_parquet(run: "StoredRun", folder: Path) -> list[Path]:
     from scanner.reports.parquet_files import render_parquet  # noqa: PLC0415
 
     return render_parquet(run, folder)
 
 
-def _render_ocsf(run: StoredRun, folder: Path) -> list[Path]:
+def _render_ocsf(run: "StoredRun", folder: Path) -> list[Path]:
     if missing := find_missing("ocsf"):
         raise RenderError(missing)
     from scanner.reports.ocsf import render_ocsf  # noqa: PLC0415
@@ -115,19 +115,19 @@ def _render_ocsf(run: StoredRun, folder: Path) -> list[Path]:
     return render_ocsf(run, folder)
 
 
-def _render_oscal(run: StoredRun, folder: Path) -> list[Path]:
+def _render_oscal(run: "StoredRun", folder: Path) -> list[Path]:
     from scanner.reports.oscal import render_oscal  # noqa: PLC0415
 
     return render_oscal(run, folder)
 
 
-def _render_junit(run: StoredRun, folder: Path) -> list[Path]:
+def _render_junit(run: "StoredRun", folder: Path) -> list[Path]:
     from scanner.reports.junit import render_junit  # noqa: PLC0415
 
     return render_junit(run, folder)
 
 
-def _render_github(run: StoredRun, folder: Path) -> list[Path]:
+def _render_github(run: "StoredRun", folder: Path) -> list[Path]:
     from scanner.reports.github import render_github  # noqa: PLC0415
 
     return render_github(run, folder)

@@ -6,11 +6,13 @@ the finished file, with another library.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scanner.errors import RenderError
-from scanner.reports.attachments import Attached
 from scanner.reports.text import JOINERS
+
+if TYPE_CHECKING:  # it brings pandas along, which a process that prints one volume need not start
+    from scanner.reports.attachments import Attached
 
 LEVELS = ("a", "b")
 """
@@ -22,6 +24,11 @@ SHIPPED_FONT = "Source Sans Pro"
 The family that orgproof brings along. Fonts of any other name come from the system.
 """
 
+SHIPPED_FONTS = tuple(f"SourceSansPro-{weight}.ttf" for weight in ("Regular", "Semibold", "Bold"))
+"""
+The font files of the package font-source-sans-pro that documents use.
+"""
+
 
 class Finisher:
     """
@@ -31,7 +38,7 @@ class Finisher:
     colour. `is_readable` is false where a sign on a page cannot be told as text, which level A asks for.
     """
 
-    def __init__(self, attached: Sequence[Attached]) -> None:
+    def __init__(self, attached: Sequence["Attached"]) -> None:
         self._attached = attached
         self.unseen: frozenset[str] = frozenset()
         self.is_readable = True
@@ -65,7 +72,7 @@ def _list_unseen(font: Any) -> Iterator[str]:  # noqa: ANN401 - as above
         yield from (char for char in texts if not char.isascii() and char not in JOINERS)
 
 
-def _check_attachments(pdf: Any, attached: Sequence[Attached]) -> None:  # noqa: ANN401 - as above
+def _check_attachments(pdf: Any, attached: Sequence["Attached"]) -> None:  # noqa: ANN401 - as above
     """
     Raise `RenderError` unless exactly these files are inside: WeasyPrint only logs one that it cannot read.
     """

@@ -36,6 +36,14 @@ def find_format(summary: Summary, name: str) -> str:
     return rest.partition(".")[0]
 
 
+def name_annex(summary: Summary, number: int, volumes: int) -> str:
+    """
+    Return the file name of an annex volume, such as `orgproof-2026-Q4-annex-01.pdf`. See `name_document`.
+    """
+    digits = max(2, len(str(volumes)))
+    return name_document(summary, "pdf").removesuffix(".pdf") + f"-annex-{number:0{digits}}.pdf"
+
+
 def claim(path: Path) -> Path:
     """
     Return the path when nothing stands there, else raise `RenderError`: documents are written once.

@@ -2,51 +2,38 @@
 What the PDF's template is filled with: plain values, grouped as they stand on the pages.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from scanner.acceptances import State as AcceptanceState
 from scanner.evidence import StoredRun
-from scanner.model import Account, AccountOutcome
 from scanner.reports import facts, method
+from scanner.reports.annexes import plan_annexes
 from scanner.reports.attachments import collect_attachments
 from scanner.reports.census import take_census
 from scanner.reports.change_pages import describe_changes
 from scanner.reports.container import LEVELS
 from scanner.reports.control_pages import list_frameworks
+from scanner.reports.doubts import build_doubts, build_ledger
 from scanner.reports.finding_pages import build_findings
 from scanner.reports.remediation import build_remediation
 from scanner.reports.root_pages import build_roots
 from scanner.reports.summary_page import build_summary_page
 from scanner.reports.tables import ACCEPTANCE_COLUMNS, list_acceptances, list_records
+from scanner.reports.volume_pages import describe_annexes
 from scanner.reports.wording import (
     ACCEPTANCES,
-    OUTCOMES,
     TITLE,
     complete,
     conclude,
     describe_accepted,
     describe_parent,
-    format_age,
     format_iso,
-    format_moment,
     list_notices,
 )
-from scanner.summary import Summary
-
-ACCOUNTS_LIMIT = 1_500
-"""
-A list of more accounts than this gives way to a pointer to the workbook.
-"""
 
 WARNINGS_LIMIT = 25
 """
 How many warnings are printed on the summary's page.
-"""
-
-DIFFERENCES_LIMIT = 200
-"""
-How many accounts are listed whose users IAM counts differently.
 """
 
 KEY_DIGITS = 16
@@ -108,7 +95,9 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
     Return every value that the template prints.
     """
     summary = run.summary
-    accounts = list_records(run.accounts())
+    listed, annexes = run.accounts(), plan_annexes(run)
+    accounts = list_records(listed)
+    doubts = build_doubts(listed, summary)
     census = take_census(run)
     return {
         "title": TITLE,
@@ -139,16 +128,15 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
         "overview": build_summary_page(run, accounts, census.console),
         "frameworks": list_frameworks(run),
         "frameworks_on_cover": FRAMEWORKS_ON_COVER,
-        "findings": build_findings(run),
+        "findings": build_findings(run, annexes),
+        "volumes": describe_annexes(run, annexes),
         "acceptances": _list_acceptances(run),
         "roots": build_roots(run, census.roots, accounts),
         "changes": describe_changes(run),
         "remediation": build_remediation(summary.partition),
-        "not_assessed": _list_not_assessed(accounts),
-        "differences": _list_differences(run),
-        "stale": _list_stale(summary, accounts),
-        "ledger": _list_ledger(accounts),
-        "accounts_limit": ACCOUNTS_LIMIT,
+        "doubts": doubts,
+        "differences": doubts["differences"],
+        "ledger": build_ledger(listed, annexes),
         "method": method,
         "calls": method.list_calls(run),
         "conditions": method.list_conditions(run),
@@ -164,60 +152,4 @@ def _list_acceptances(run: StoredRun) -> list[dict[str, Any]]:
         }
         for entry, row in zip(run.summary.acceptances, list_acceptances(run), strict=True)
         for record in [dict(zip(ACCEPTANCE_COLUMNS, row, strict=True))]
-    ]
-
-
-def _list_not_assessed(accounts: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    groups = []
-    for outcome in (
-        AccountOutcome.NOT_COLLECTED,
-        AccountOutcome.NOT_ACTIVE,
-        AccountOutcome.EXCLUDED,
-    ):
-        rows = [row | {"what": _shorten(row)} for row in accounts if row["outcome"] == outcome]
-        if rows:
-            groups.append((OUTCOMES[outcome], rows))
-    return groups
-
-
-def _list_differences(run: StoredRun) -> dict[str, Any]:
-    found = facts.list_differences(run.accounts())
-    return {
-        "number": len(found),
-        "counts": [
-            (words, int((found["difference"] == words).sum()))
-            for words in (facts.UNEXPLAINED, facts.UNCOMPARED, facts.EXPLAINED)
-        ],
-        "rows": list_records(found.head(DIFFERENCES_LIMIT)),
-    }
-
-
-def _list_stale(summary: Summary, accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    limit = summary.max_report_age_hours * 3600
-    return [
-        row | {"age": format_age(row["report_age_seconds"])}
-        for row in accounts
-        if row["outcome"] == AccountOutcome.COLLECTED
-        and row["report_age_seconds"] is not None
-        and row["report_age_seconds"] > limit
-    ]
-
-
-def _shorten(row: Mapping[str, Any]) -> str:
-    """
-    Return the reason without the account's id and name, which stand beside it.
-    """
-    account = Account(row["account_id"], row["name"] or "", "", row["state"])
-    return str(row["reason"] or "").removeprefix(f"account {account}: ")
-
-
-def _list_ledger(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {
-            **row,
-            "outcome_words": OUTCOMES[AccountOutcome(row["outcome"])],
-            "generated": format_moment(row["generated_time"]),
-            "age": format_age(row["report_age_seconds"]),
-        }
-        for row in accounts
     ]

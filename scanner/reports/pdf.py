@@ -10,14 +10,15 @@ import os
 import re
 import unicodedata
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pydyf
 import weasyprint
 from font_source_sans_pro import font_directory
 from fontTools.ttLib import TTFont
@@ -27,16 +28,15 @@ from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from scanner.errors import RenderError
-from scanner.evidence import StoredRun
-from scanner.evidence.store import create_file
-from scanner.interfaces import PdfSigner
-from scanner.reports.attachments import Attached, Attachments
-from scanner.reports.container import LEVELS, Finisher
-from scanner.reports.naming import claim, name_document
-from scanner.reports.pages import build_pages
+from scanner.reports.container import LEVELS, SHIPPED_FONTS, Finisher
 from scanner.reports.text import make_visible
-from scanner.reports.toolchain import SHIPPED_FONTS
 from scanner.resources import find_resource
+
+# A process that prints one volume needs nothing of the evidence, nor pandas, which takes a second to start.
+if TYPE_CHECKING:
+    from scanner.evidence import StoredRun
+    from scanner.interfaces import PdfSigner
+    from scanner.reports.attachments import Attached
 
 _SCHEME = "orgproof:"
 _PRIVATE = "Co"
@@ -57,27 +57,44 @@ class Printed:
     is_readable: bool = True
 
 
-def render_pdf(run: StoredRun, folder: Path, sign: PdfSigner | None = None) -> list[Path]:
+def render_pdf(
+    run: "StoredRun",
+    folder: Path,
+    sign: "PdfSigner | None" = None,
+    *,
+    processes: int | None = None,
+) -> list[Path]:
     """
-    Write `orgproof-<period>.pdf`, signed by `sign` where it is given. See `Renderer`.
+    Write `orgproof-<period>.pdf` and its annex volumes, signed by `sign` where it is given. See `Renderer`.
+
+    The volumes are printed in as many processes as are worth their start, unless `processes` says how many; with 0
+    in this one, one after another. The bytes do not depend on it.
     """
-    path = claim(folder / name_document(run.summary, "pdf"))
-    pages = build_pages(run)
-    attached: Attachments = pages["attached"]
-    printing = partial(
-        print_html, identifier=run.manifest_sha256, moment=run.summary.window.finished
-    )
+    from scanner.reports.volumes import render_documents  # noqa: PLC0415 - see above
+
+    return render_documents(run, folder, sign, processes=processes)
+
+
+def print_document(
+    template: str,
+    values: Mapping[str, Any],
+    *,
+    identifier: str,
+    moment: datetime,
+    attached: Sequence["Attached"] = (),
+) -> bytes:
+    """
+    Fill a template and print it until it is what it says it is, or raise `RenderError`.
+
+    `identifier` tells documents apart that are printed with the same `moment`: it becomes the PDF's own id.
+    """
+    printing = partial(print_html, identifier=identifier, moment=moment)
 
     def print_as(level: str, unseen: Collection[str]) -> Printed:
-        html = fill_template(pages | {"level": level}, unseen)
-        return printing(html, attached=attached.files, level=level)
+        html = fill_template({**values, "level": level}, unseen, template)
+        return printing(html, attached=attached, level=level)
 
-    content = settle(print_as, try_out(fill_template(pages), printing))
-    if sign is not None:
-        content = sign(content)
-    with create_file(path) as file:
-        file.write(content)
-    return [path]
+    return settle(print_as, try_out(fill_template(values, template=template), printing))
 
 
 def try_out(html: str, printing: Callable[[str], Printed]) -> Printed:
@@ -123,9 +140,13 @@ def settle(print_as: Callable[[str, Collection[str]], Printed], tried: Printed) 
     )
 
 
-def fill_template(pages: dict[str, Any], unseen: Collection[str] = frozenset()) -> str:
+def fill_template(
+    pages: Mapping[str, Any],
+    unseen: Collection[str] = frozenset(),
+    template: str = "report.html",
+) -> str:
     """
-    Fill the report's template with values, each made visible and escaped.
+    Fill a template, the report's unless another is named, with values, each made visible and escaped.
 
     For the characters in `unseen`, which no font has, their codes are printed.
     """
@@ -147,7 +168,7 @@ def fill_template(pages: dict[str, Any], unseen: Collection[str] = frozenset()) 
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = lambda text: allow_breaks(finalize(str(text)))
-    return environment.get_template("report.html").render(pages)
+    return environment.get_template(template).render(pages)
 
 
 def allow_breaks(text: object) -> Markup:
@@ -173,7 +194,7 @@ def print_html(
     *,
     identifier: str,
     moment: datetime,
-    attached: Sequence[Attached] = (),
+    attached: Sequence["Attached"] = (),
     level: str = LEVELS[0],
 ) -> Printed:
     """
@@ -195,7 +216,7 @@ def print_html(
     ]
     complaints = _Complaints()
     try:
-        with _steady(moment), complaints.heard(), warnings.catch_warnings():
+        with _steady(moment), _quick_pages(), complaints.heard(), warnings.catch_warnings():
             # WeasyPrint 70 leaves its colour profile to the garbage collector, which complains.
             warnings.filterwarnings("ignore", category=ResourceWarning)
             document = weasyprint.HTML(string=html, base_url=_SCHEME, url_fetcher=ShippedFiles())
@@ -261,6 +282,31 @@ def _steady(moment: datetime) -> Iterator[None]:
             os.environ[name] = before
 
 
+@contextmanager
+def _quick_pages() -> Iterator[None]:
+    """
+    Remember a PDF's list of pages while the block runs.
+
+    pydyf 0.12 makes it anew whenever it is asked for, and WeasyPrint asks for it with each element of the structure
+    tree: on a hundred pages that is a tenth of all work. The bytes are the same.
+    """
+    slow = pydyf.PDF.page_references
+
+    known: dict[tuple[int, int], tuple[bytes, ...]] = {}
+
+    def quick(pdf: Any) -> tuple[bytes, ...]:  # noqa: ANN401 - pydyf has no types
+        key = (id(pdf), len(pdf.pages["Kids"]))
+        if key not in known:
+            known[key] = slow.__get__(pdf)
+        return known[key]
+
+    pydyf.PDF.page_references = property(quick)
+    try:
+        yield
+    finally:
+        pydyf.PDF.page_references = slow
+
+
 class ShippedFiles(URLFetcher):  # type: ignore[misc] # WeasyPrint has no types
     """
     Serves the style sheet and the fonts that ship with orgproof, and refuses everything else.
@@ -299,7 +345,7 @@ class AttachedFiles(URLFetcher):  # type: ignore[misc] # as above
     Serves the files to put inside the PDF, each with its kind, and nothing else.
     """
 
-    def __init__(self, attached: Sequence[Attached]) -> None:
+    def __init__(self, attached: Sequence["Attached"]) -> None:
         super().__init__(allowed_protocols=(), allow_redirects=False)
         self._attached = {f"{_SCHEME}{file.name}": file for file in attached}
 

@@ -3,7 +3,8 @@ Documents read back, and held against the numbers that follow from the raw repor
 
 Workbook and PDF are opened in processes of their own, with limits, and only figures come back from there: see
 `scanner.reports.unpack`. Every other format is drawn again and compared byte for byte. Of the PDF's pages the cover and
-the totals are read, and every file inside it; the rest of its text is covered by `documents.json` alone.
+the totals are read, and every file inside it; of its annex volumes the first pages, and what each says that it
+holds. The rest of their text is covered by `documents.json` alone.
 """
 
 import filecmp
@@ -20,10 +21,12 @@ from scanner.evidence import StoredRun
 from scanner.evidence.quarantine import Limits, Quarantine
 from scanner.evidence.store import hash_bytes
 from scanner.reports import FORMATS, facts, find_missing
+from scanner.reports.annexes import plan_annexes
 from scanner.reports.attachments import collect_attachments
-from scanner.reports.naming import find_format, name_document
+from scanner.reports.naming import find_format, name_annex, name_document
 from scanner.reports.text import fit_cell, make_visible
 from scanner.reports.unpack import TableDigest, read_workbook, spell
+from scanner.reports.volume_pages import say_contents
 from scanner.reports.wording import conclude
 from scanner.summary import CheckTotals, Summary
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from scanner.reports.sheet_rows import Batch
     from scanner.reports.sheets import TableLayout
 
+_ANNEX = re.compile(r"-annex-[0-9]+\.pdf$", re.ASCII)
 _UNPACK = Path(__file__).with_name("unpack.py")
 _MODULES = {"xlsx": ("openpyxl",), "pdf": ("pypdf",)}
 _SHOWN = 100
@@ -58,9 +62,12 @@ class Readback:
     ) -> None:
         self._folder = folder
         self._paths = sorted(paths)
+        self._seal = seal
+        self._limits = limits
         self._reading: dict[str, Quarantine] = {}
         self.limits: list[str] = []
-        for path in self._paths:
+        # There can be many annex volumes, so they are read one after another, at the end.
+        for path in (path for path in self._paths if not _ANNEX.search(path)):
             kind = path.rpartition(".")[2]
             if kind in _MODULES:
                 words = [seal] if kind == "pdf" else []
@@ -80,14 +87,20 @@ class Readback:
 
     def _compare(self, run: StoredRun) -> Iterator[tuple[str, str]]:
         others: dict[str, list[str]] = {}
+        volumes = _list_volumes(run)
         for path in self._paths:
-            if path == f"reports/{name_document(run.summary, 'xlsx')}":
+            if path in volumes:
+                yield from ((path, fault) for fault in self._compare_volume(path, run, volumes))
+            elif path == f"reports/{name_document(run.summary, 'xlsx')}":
                 yield from ((path, fault) for fault in self._compare_workbook(path, run))
             elif path == f"reports/{name_document(run.summary, 'pdf')}":
                 yield from ((path, fault) for fault in self._compare_pdf(path, run))
             else:
                 kind = find_format(run.summary, path.rpartition("/")[2])
                 others.setdefault(kind, []).append(path)
+        if f"reports/{name_document(run.summary, 'pdf')}" in self._paths:
+            for path in sorted(volumes.keys() - set(self._paths)):
+                yield path, "is missing, and the PDF says that it stands beside it"
         for kind, paths in others.items():
             yield from self._compare_drawn(kind, paths, run)
 
@@ -130,6 +143,34 @@ class Readback:
             yield str(exc).removeprefix(f"{self._folder / path}: ")
             return
         yield from compare_pdf(found, run)
+
+    def _compare_volume(
+        self, path: str, run: StoredRun, sentences: Mapping[str, str]
+    ) -> Iterator[str]:
+        try:
+            words = ["annex", self._seal]
+            with Quarantine(
+                self._folder / path, _UNPACK, ("pypdf",), words, self._limits
+            ) as reading:
+                found = reading.finish()
+        except EvidenceError as exc:
+            yield str(exc).removeprefix(f"{self._folder / path}: ")
+            return
+        yield from compare_volume(found, run, sentences[path])
+
+
+def _list_volumes(run: StoredRun) -> dict[str, str]:
+    """
+    Return the paths of a run's annex volumes, each with the sentence in which it says what it holds.
+    """
+    volumes = plan_annexes(run).volumes
+    main = name_document(run.summary, "pdf")
+    return {
+        f"reports/{name_annex(run.summary, volume.number, len(volumes))}": say_contents(
+            volume, len(volumes), main
+        )
+        for volume in volumes
+    }
 
 
 def _find_difference(found: Path, drawn: Path) -> str | None:
@@ -255,6 +296,32 @@ def compare_pdf(found: Mapping[str, Any], run: StoredRun) -> Iterator[str]:
     """
     summary = run.summary
     text = " ".join(" ".join(found.get("texts", ())).split())
+    yield from _compare_marks(found, run)
+    if _squeeze(conclude(summary)) not in _squeeze(text):
+        yield f"does not say what follows from the raw reports: {conclude(summary)}"
+    yield from _compare_figures(text, summary)
+    for check in summary.checks:
+        if fault := _compare_check(text, check):
+            yield fault
+    yield from _compare_attached(found.get("attached", {}), run)
+
+
+def compare_volume(found: Mapping[str, Any], run: StoredRun, sentence: str) -> Iterator[str]:
+    """
+    Yield where an annex volume that was read back is not of this run: its seal, its pages, what it says it holds.
+    """
+    yield from _compare_marks(found, run)
+    first = next(iter(found.get("texts", ())), "")
+    if _squeeze(sentence) not in _squeeze(first):
+        yield f"does not say what follows from the raw reports: {sentence}"
+    for name in sorted(found.get("attached", {})):
+        yield f"has {name[:_SHOWN]!r} inside it, and nothing is attached to an annex volume"
+
+
+def _compare_marks(found: Mapping[str, Any], run: StoredRun) -> Iterator[str]:
+    """
+    Yield where the pages that were read do not carry the seal and their number, or the document does something.
+    """
     if lacking := found.get("lacking"):
         yield f"page {lacking[0]} does not carry the seal {run.manifest_sha256}"
     if miscounted := found.get("miscounted"):
@@ -264,13 +331,6 @@ def compare_pdf(found: Mapping[str, Any], run: StoredRun) -> Iterator[str]:
         )
     if actions := found.get("actions"):
         yield f"does something when it is opened ({', '.join(actions)}), and orgproof's documents never do"
-    if _squeeze(conclude(summary)) not in _squeeze(text):
-        yield f"does not say what follows from the raw reports: {conclude(summary)}"
-    yield from _compare_figures(text, summary)
-    for check in summary.checks:
-        if fault := _compare_check(text, check):
-            yield fault
-    yield from _compare_attached(found.get("attached", {}), run)
 
 
 def _compare_figures(text: str, summary: Summary) -> Iterator[str]:

@@ -18,13 +18,8 @@ from font_source_sans_pro import font_directory
 from scanner import __version__
 from scanner.errors import RenderError
 from scanner.evidence.store import hash_file
-from scanner.reports.container import SHIPPED_FONT
+from scanner.reports.container import SHIPPED_FONT, SHIPPED_FONTS
 from scanner.reports.text import make_visible
-
-SHIPPED_FONTS = tuple(f"SourceSansPro-{weight}.ttf" for weight in ("Regular", "Semibold", "Bold"))
-"""
-The font files of the package font-source-sans-pro that documents use.
-"""
 
 NONE = "none"
 """

@@ -3,7 +3,8 @@ Takes the figures out of a workbook or a PDF that nobody has reason to trust. Ru
 
     python unpack.py xlsx < orgproof-2026-Q4.xlsx
     python unpack.py notes < orgproof-2026-Q4.xlsx
-    python unpack.py pdf SEAL RUN_ID < orgproof-2026-Q4.pdf
+    python unpack.py pdf SEAL < orgproof-2026-Q4.pdf
+    python unpack.py annex SEAL < orgproof-2026-Q4-annex-01.pdf
 
 It prints one JSON object, with `problem` where the document cannot be read or holds what orgproof never
 writes. `scanner.evidence.quarantine` starts it, with limits; it imports nothing of ours, so that it starts
@@ -29,6 +30,11 @@ The sheets that are read and not filtered: their rows are taken one by one. The 
 TEXT_PAGES = 8
 """
 Of how many of a PDF's first pages the text is read: its totals stand there. A page takes 50 ms.
+"""
+
+ANNEX_PAGES = 2
+"""
+Of how many of an annex volume's first pages the text is read: it says on the first what it holds.
 """
 
 _PARTS = 2_000
@@ -424,9 +430,9 @@ class TableDigest:
         return {"columns": self.columns, "rows": self.rows, "digests": digests}
 
 
-def read_pdf(file: BinaryIO, words: list[str]) -> dict[str, Any]:
+def read_pdf(file: BinaryIO, words: list[str], pages: int = TEXT_PAGES) -> dict[str, Any]:
     """
-    Return a PDF's first pages and its last as text, and what is attached.
+    Return a PDF's first `pages` pages and its last as text, and what is attached.
 
     `lacking` holds the pages on which one of `words` is missing, `miscounted` those that do not say which page of
     how many they are.
@@ -439,7 +445,7 @@ def read_pdf(file: BinaryIO, words: list[str]) -> dict[str, Any]:
     number = len(reader.pages)
     texts, lacking, miscounted = [], [], []
     # The last page too: whoever cuts a document short, or adds to it, changes that one.
-    for index in sorted({*range(min(number, TEXT_PAGES)), number - 1}):
+    for index in sorted({*range(min(number, pages)), number - 1}):
         text = reader.pages[index].extract_text()[:100_000]
         texts.append(text)
         squeezed = "".join(text.split())
@@ -478,6 +484,7 @@ _READERS: dict[str, Callable[[BinaryIO, list[str]], dict[str, Any]]] = {
     "xlsx": lambda file, _: read_workbook(file),
     "notes": lambda file, _: read_notes(file),
     "pdf": read_pdf,
+    "annex": lambda file, words: read_pdf(file, words, ANNEX_PAGES),
 }
 
 

@@ -370,12 +370,14 @@ def write_run(
     acceptances: bytes | None = None,
     previous: StoredRun | None = None,
     warnings: tuple[str, ...] = (),
+    limits: Mapping[str, int] | None = None,
     **changes: Any,
 ) -> StoredRun:
     """
     Write, judge and seal a run in a folder of its own below `folder`, and open it.
 
-    `changes` replaces fields of the summary afterwards, as somebody might who edits the file.
+    `limits` are `findings_limit` and `annex_limit` of the settings. `changes` replaces fields of the summary
+    afterwards, as somebody might who edits the file.
     """
     store = Store(folder / f"{started:%Y%m%dT%H%M%SZ}")
     terms = Terms(
@@ -402,6 +404,7 @@ def write_run(
         simulated=False,
         organization_name="Example Payments Ltd",
         prepared_by="Cloud Security",
+        **(limits or {}),
     )
     _write_organization(store, accounts)
     for account in accounts:

@@ -19,7 +19,7 @@ from scanner.evidence import StoredRun
 from scanner.frameworks import bind_checks, find_frameworks
 from scanner.model import ReasonCode, Selection, Severity
 from scanner.pipeline import Press, judge_again
-from scanner.reports import finding_pages, root_pages, summary_page
+from scanner.reports import root_pages, summary_page
 from scanner.reports.facts import add_up_coverage, list_coverage, list_users
 from scanner.reports.pages import build_pages
 from scanner.reports.pdf import (
@@ -667,81 +667,29 @@ def test_a_value_the_template_lacks_is_an_error_and_not_a_blank(tmp_path):
         fill_template(pages)
 
 
-def test_more_findings_than_print_well_become_totals_by_account(tmp_path, monkeypatch):
-    """
-    Above the limit every account's total is there, the gravest exceptions, and where the rest is.
-    """
-    monkeypatch.setattr(finding_pages, "FINDINGS_LIMIT", 100)
-    run, path = draw(tmp_path, fixture.large(accounts=12, users=120, findings=120))
-    text = squeeze(" ".join(read_pages(path)))
-
-    assert run.summary.findings == 120
-    assert squeeze("stand in the workbook (sheet Findings) and in findings.csv") in text
-    assert squeeze("the first 100 of 120 exceptions of critical and high severity") in text
-    assert squeeze("The other 20 findings are in those numbers") in text
-    assert squeeze("All findings 120 0 0 0 0 0") in text
-    assert squeeze("100000000011 workload-00011 Workloads/Unit 11 10 0 0 0 0 0") in text
-    assert len(re.findall(r"user-\d{6}arn:", text)) == 100
-    assert "user-000099arn:" in text
-    assert "user-000100arn:" not in text
-
-
-def test_the_gravest_are_printed_where_not_all_are(tmp_path, monkeypatch):
-    """
-    Exceptions of medium severity and leads are counted and not printed; critical ones all are.
-    """
-    monkeypatch.setattr(finding_pages, "FINDINGS_LIMIT", 100)
-    people = tuple(
-        fixture.Person(f"u{n:04}", mfa="false", password="false", key="true") for n in range(101)
-    )
-    critical = fixture.Person("worst", mfa="false")
-    accounts = [
-        fixture.Listed("000000000017", "management", ("Root",), (fixture.Person("ada"),)),
-        fixture.Listed("012345678901", "many", people=(*people, critical)),
-    ]
-    run, path = draw(tmp_path, accounts)
-    text = squeeze(" ".join(read_pages(path)))
-
-    assert run.summary.findings > 100
-    assert squeeze("Printed here is the 1 exception of critical and high severity") in text
-    assert squeeze("012345678901 many Workloads 1 0 0 0 101 0") in text
-    assert "worstarn:" in text
-    assert "u0001arn:" not in text
-
-
 def test_the_most_severe_finding_of_an_account_stands_first(ordinary):
     """
-    Within an account the order is severity, whatever the users are called.
+    Within an account people stand by their gravest finding, whatever they are called, and so do a person's findings.
     """
     run, _, _ = ordinary
-    (rows,) = [
-        account["rows"]
-        for _, accounts in build_pages(run)["findings"]["units"]
-        for account in accounts
-        if account["first"]["account_id"] == "012345678901"
+    (people,) = [
+        account["people"]
+        for block in build_pages(run)["findings"]["blocks"]
+        for account in block["accounts"]
+        if account["account_id"] == "012345678901"
     ]
 
-    ranks = [list(Severity).index(row["severity"]) for row in rows]
-    assert ranks == sorted(ranks)
-    assert len(set(ranks)) > 3
-
-
-def test_totals_of_too_many_accounts_are_by_ou(tmp_path, monkeypatch):
-    """
-    Where even the accounts are too many, the OUs are totalled; the sum stays.
-    """
-    monkeypatch.setattr(finding_pages, "FINDINGS_LIMIT", 10)
-    monkeypatch.setattr(finding_pages, "TOTALS_LIMIT", 45)
-    run = fixture.write_run(tmp_path / "ous", fixture.large(accounts=50, users=100, findings=100))
-
-    totals = build_pages(run)["findings"]["totals"]
-
-    assert totals["by_account"] is False
-    assert len(totals["rows"]) == 40
-    assert sum(row["critical"] for row in totals["rows"]) == totals["sums"]["critical"] == 100
-    monkeypatch.setattr(finding_pages, "TOTALS_LIMIT", 5)
-    fewer = build_pages(run)["findings"]["totals"]
-    assert (fewer["rows"], fewer["sums"]) == ([], totals["sums"])
+    ranks = [
+        [
+            list(Severity).index(check["severity"])
+            for row in person["rows"]
+            for check in row["checks"]
+        ]
+        for person in people
+    ]
+    assert all(own == sorted(own) for own in ranks)
+    assert [own[0] for own in ranks] == sorted(own[0] for own in ranks)
+    assert len({rank for own in ranks for rank in own}) > 3
 
 
 def test_a_run_that_read_nothing_concludes_nothing(tmp_path):
@@ -877,9 +825,10 @@ def test_a_first_run_says_that_there_is_nothing_to_compare_with(ordinary):
     assert "Trend" not in text
     rows = [
         row
-        for _, accounts in build_pages(run)["findings"]["units"]
-        for account in accounts
-        for row in account["rows"]
+        for block in build_pages(run)["findings"]["blocks"]
+        for account in block["accounts"]
+        for person in account["people"]
+        for row in person["rows"]
     ]
     assert {row["since"] for row in rows} == {None}
 
