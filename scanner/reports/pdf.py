@@ -167,7 +167,7 @@ def fill_template(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["breakable"] = lambda text: allow_breaks(finalize(str(text)))
+    environment.globals["breakable"] = lambda text: allow_breaks(finalize(str(text)))
     return environment.get_template(template).render(pages)
 
 
