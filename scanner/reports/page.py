@@ -130,9 +130,9 @@ def _read_grid(name: str) -> str:
         ) from exc
 
 
-def _read_licence() -> str:
+def _read_licence() -> list[str]:
     """
-    Return the licence of the grid's package, which goes with every copy. The bundle itself holds the others' notices.
+    Return the paragraphs of the licence of the grid's package, which goes with every copy. The bundle itself holds the others' notices.
     """
     package = distribution(_GRID)
     text = package.read_text("licenses/LICENSE")
@@ -140,7 +140,7 @@ def _read_licence() -> str:
         raise RenderError(
             f"the page: the package {_GRID} lacks its licence; install orgproof again"
         )
-    return text
+    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
 
 
 def _write_print_style(run: StoredRun) -> str:
