@@ -133,7 +133,7 @@ def plan_annexes(run: StoredRun) -> Annexes:
     tallies = _tally(() if is_listed else run.findings_in_batches())
     volumes: tuple[Volume, ...] = ()
     if holds_findings or _is_too_long(accounts, summary):
-        found = tallies["findings"] if holds_findings else {}
+        found = tallies["findings"].to_dict() if holds_findings else {}
         places = (
             Place(unit or "", account_id, int(found.get(account_id, 0)))
             for account_id, unit in zip(

@@ -73,7 +73,7 @@ def list_ledger(accounts: pd.DataFrame) -> list[dict[str, Any]]:
             "generated": format_moment(row["generated_time"]),
             "age": format_age(row["report_age_seconds"]),
         }
-        for row in list_records(accounts)
+        for row in _list(accounts)
     ]
 
 
@@ -168,8 +168,12 @@ def _list_stale(accounts: pd.DataFrame, summary: Summary) -> list[dict[str, Any]
     )
     return [
         _pick(row, "account_id name ou_path") | {"age": format_age(row["report_age_seconds"])}
-        for row in list_records(ordered)
+        for row in _list(ordered)
     ]
+
+
+def _list(frame: pd.DataFrame) -> Sequence[Mapping[str, Any]]:
+    return list_records(frame)
 
 
 def _pick(row: Mapping[str, Any], names: str) -> dict[str, Any]:

@@ -308,7 +308,9 @@ def _total(run: StoredRun, annexes: Annexes) -> dict[str, Any]:
     places = place_accounts(annexes.volumes) if annexes.holds_findings else {}
     rest = ordered.iloc[TOTALS_LIMIT:]
     return {
-        "rows": [row | {"volume": places.get(row["account_id"])} for row in list_records(shown)],
+        "rows": [
+            row | {"volume": places.get(str(row["account_id"]))} for row in list_records(shown)
+        ],
         "sums": {figure: int(ordered[figure].sum()) for figure in FIGURES},
         "more": len(rest),
         "more_sums": {figure: int(rest[figure].sum()) for figure in FIGURES},

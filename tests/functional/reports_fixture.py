@@ -370,7 +370,7 @@ def write_run(
     acceptances: bytes | None = None,
     previous: StoredRun | None = None,
     warnings: tuple[str, ...] = (),
-    limits: Mapping[str, int] | None = None,
+    limits: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> StoredRun:
     """

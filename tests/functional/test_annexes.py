@@ -3,7 +3,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -200,7 +199,10 @@ def test_documents_have_ids_of_their_own(ordinary):
     """
     _, drawn = ordinary
 
-    ids = {bytes(pypdf.PdfReader(path).trailer["/ID"][0].original_bytes) for path in drawn}
+    ids = set()
+    for path in drawn:
+        with pikepdf.open(path) as pdf:
+            ids.add(bytes(pdf.trailer.ID[0]))
 
     assert len(ids) == len(drawn)
 
@@ -213,7 +215,7 @@ def test_names_that_do_harm_are_text_in_a_volume(tmp_path):
         tmp_path,
         fixture.hostile(),
         ("iso-27001-2022",),
-        limits={"findings_limit": 60},
+        limits={"findings_limit": 25},
         organization_name=fixture.HOSTILE[3],
         prepared_by=fixture.HOSTILE[2],
     )
@@ -523,13 +525,8 @@ def test_an_interrupt_ends_the_processes_and_leaves_no_half_document(tmp_path, o
         print_run(run, tmp_path / "drawn", processes=2, sign=interrupt)
 
     assert list((tmp_path / "drawn").iterdir()) == []
-    children = subprocess.run(
-        ["/bin/sh", "-c", f"cat /proc/{os.getpid()}/task/*/children"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.split()
-    commands = [Path(f"/proc/{number}/cmdline") for number in children]
+    children = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
+    commands = [Path(f"/proc/{number}/cmdline") for own in children for number in own]
     assert not [path for path in commands if path.exists() and b"presses" in path.read_bytes()]
 
 
