@@ -90,8 +90,11 @@ def sheet(run) -> list[list[object]]:
     Return the rows of the workbook's Summary.
     """
     workbook = load_workbook(find(run, ".xlsx"), read_only=True)
-    rows = (list(row) for row in workbook["Summary"].iter_rows(values_only=True))
-    return [row + [None] * (10 - len(row)) for row in rows]
+    width = 10
+    return [
+        [*row, *[None] * (width - len(row))]
+        for row in workbook["Summary"].iter_rows(values_only=True)
+    ]
 
 
 @pytest.fixture(scope="module")
