@@ -45,22 +45,15 @@ class Live:
     shown: str | None
 
 
-def count_rows(extents: Sequence[Extent], column: str) -> Live:
+def count_filled(extents: Sequence[Extent], column: str) -> Live:
     """
-    Count the rows that hold anything in a column which no row leaves empty, but the one that explains an empty table.
+    Count the rows that hold anything in a column. A row that is hidden is not shown.
     """
     names = [f"{extent.table}[{column}]" for extent in extents]
     return Live(
         "+".join(f"COUNTA({name})" for name in names),
         "+".join(f"SUBTOTAL(103,{name})" for name in names),
     )
-
-
-def count_filled(extents: Sequence[Extent], column: str) -> Live:
-    """
-    Count the rows that hold anything in a column. The same formulas: a row that is hidden is not shown.
-    """
-    return count_rows(extents, column)
 
 
 def count_where(extents: Sequence[Extent], *conditions: Condition) -> Live:

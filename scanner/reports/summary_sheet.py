@@ -19,7 +19,6 @@ from scanner.reports.live import (
     Live,
     count_filled,
     count_labelled,
-    count_rows,
     count_where,
 )
 from scanner.reports.notes import LEFT_OVER, STATUSES
@@ -161,7 +160,7 @@ def _write_sheets(sheet: Page, run: StoredRun, extents: Extents) -> None:
     for title, parts in extents.items():
         label = sheet.link(title, link_sheet(parts[0].title))
         rows = sum(part.rows for part in parts)
-        sheet.count(label, rows, count_rows(parts, _FILLED[title]), _MEANINGS[title])
+        sheet.count(label, rows, count_filled(parts, _FILLED[title]), _MEANINGS[title])
     label = sheet.link(METHOD, link_sheet(METHOD))
     sheet.count(label, None, None, "how the evidence came about, and what it cannot show")
     for title, parts in extents.items():
@@ -206,7 +205,7 @@ def _write_coverage(sheet: Page, summary: Summary, extents: Extents) -> Series:
     sheet.heading("Coverage: accounts")
     sheet.header(["outcome", *_COUNTED], numbers=_COUNTED)
     listed, *others = facts.list_coverage(summary)
-    sheet.count(listed.label, listed.number, count_rows(parts, "outcome"), listed.meaning)
+    sheet.count(listed.label, listed.number, count_filled(parts, "outcome"), listed.meaning)
     first = sheet.next_row
     for figure in others:
         live = count_where(parts, Condition("outcome", _OUTCOMES[figure.label]))
@@ -268,7 +267,7 @@ def _write_findings(sheet: Page, run: StoredRun, extents: Extents) -> Series:
     for verdict in (Verdict.FAIL, Verdict.NEEDS_REVIEW, Verdict.UNKNOWN):
         live = count_where(parts, Condition("verdict", str(verdict)))
         sheet.count(VERDICTS[verdict], summary.findings_by_verdict.get(verdict, 0), live)
-    sheet.count("findings in all", summary.findings, count_rows(parts, "verdict"))
+    sheet.count("findings in all", summary.findings, count_filled(parts, "verdict"))
     sheet.count("of them accepted risks", summary.accepted, count_filled(parts, "acceptance"))
     sheet.lines(describe_accepted(summary))
     _write_asked(sheet, summary)

@@ -80,15 +80,6 @@ def list_account_checks(run: StoredRun) -> list[str]:
     return [total.check for total in run.summary.checks if total.subject == Subject.ACCOUNT]
 
 
-def stream_users(run: StoredRun) -> Iterator[Row]:
-    """
-    Yield the users' rows, batch by batch, so that memory does not grow with the organization.
-
-    Raises `RenderError` when the table lacks a column of a check that the summary names.
-    """
-    return (row for frame in batch_users(run) for row in list_rows(frame))
-
-
 def batch_users(run: StoredRun) -> Iterator[pd.DataFrame]:
     """
     Yield the users table in frames of the columns that `list_user_columns` names.

@@ -66,8 +66,6 @@ ACCEPTANCES = {
     AcceptanceState.NOT_YET: "not yet in force",
 }
 
-OPEN_AGAIN = "open again"
-
 NO_PREVIOUS_RUN = "There is no previous run to compare with, so nothing is said about what changed."
 
 MISSING = "\u2013"
