@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from scanner.acceptances import State
 from scanner.evidence import StoredRun
 from scanner.findings import CONFIRMED_CHECK
 from scanner.model import Confirmation, Verdict
+from scanner.reports.tables import ACCEPTANCE_COLUMNS, list_acceptances
 from scanner.reports.wording import (
+    ACCEPTANCES,
     CONFIRMATIONS,
     MISSING,
     count,
@@ -287,6 +290,17 @@ def describe_asked(summary: Summary) -> Asked:
     if silent:
         answers.append((CONFIRMATIONS[Confirmation.NOT_CHECKED], silent))
     return Asked(number, answers)
+
+
+def list_accepted_risks(run: StoredRun) -> list[dict[str, object]]:
+    """
+    Return every accepted risk as `ACCEPTANCE_COLUMNS` has it, with its state in `words`, and its warnings as `notes`.
+    """
+    return [
+        dict(zip(ACCEPTANCE_COLUMNS, row, strict=True))
+        | {"words": ACCEPTANCES[State(entry.state)], "notes": entry.warnings}
+        for entry, row in zip(run.summary.acceptances, list_acceptances(run), strict=True)
+    ]
 
 
 def describe_scope(summary: Summary, framework: str) -> list[tuple[str, str]]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from scanner.acceptances import State
 from scanner.evidence import StoredRun
 from scanner.frameworks import Framework
 from scanner.history import describe_gap
@@ -23,9 +22,8 @@ from scanner.reports.page_tables import (
     encode_roots,
     encode_table,
 )
-from scanner.reports.tables import ACCEPTANCE_COLUMNS, list_acceptances, list_records
+from scanner.reports.tables import list_records
 from scanner.reports.wording import (
-    ACCEPTANCES,
     NO_PREVIOUS_RUN,
     TITLE,
     VERDICTS,
@@ -90,7 +88,7 @@ def build_content(run: StoredRun) -> dict[str, Any]:
             for framework in run.frameworks
         ],
         "results": [(verdict, VERDICTS[verdict]) for verdict in _RESULTS],
-        "acceptances": _list_acceptances(run),
+        "acceptances": facts.list_accepted_risks(run),
         "checks": [(check, facts.list_check_figures(check)) for check in summary.checks],
         "grids": grids,
         "settings": encode_json(describe_settings(summary, grids)),
@@ -202,11 +200,3 @@ def _describe_framework(
             if (row := results.get(control.id))
         ],
     }
-
-
-def _list_acceptances(run: StoredRun) -> list[dict[str, Any]]:
-    return [
-        dict(zip(ACCEPTANCE_COLUMNS, row, strict=True))
-        | {"notes": entry.warnings, "words": ACCEPTANCES[State(entry.state)]}
-        for entry, row in zip(run.summary.acceptances, list_acceptances(run), strict=True)
-    ]

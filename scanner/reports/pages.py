@@ -4,7 +4,6 @@ What the PDF's template is filled with: plain values, grouped as they stand on t
 
 from typing import Any
 
-from scanner.acceptances import State as AcceptanceState
 from scanner.evidence import StoredRun
 from scanner.reports import facts, method
 from scanner.reports.annexes import plan_annexes
@@ -18,10 +17,9 @@ from scanner.reports.finding_pages import build_findings
 from scanner.reports.remediation import build_remediation
 from scanner.reports.root_pages import build_roots
 from scanner.reports.summary_page import build_summary_page
-from scanner.reports.tables import ACCEPTANCE_COLUMNS, list_acceptances, list_records
+from scanner.reports.tables import list_records
 from scanner.reports.volume_pages import describe_annexes
 from scanner.reports.wording import (
-    ACCEPTANCES,
     TITLE,
     complete,
     conclude,
@@ -130,7 +128,7 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
         "frameworks_on_cover": FRAMEWORKS_ON_COVER,
         "findings": build_findings(run, annexes),
         "volumes": describe_annexes(run, annexes),
-        "acceptances": _list_acceptances(run),
+        "acceptances": facts.list_accepted_risks(run),
         "roots": build_roots(run, census.roots, accounts),
         "changes": describe_changes(run),
         "remediation": build_remediation(summary.partition),
@@ -141,15 +139,3 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
         "calls": method.list_calls(run),
         "conditions": method.list_conditions(run),
     }
-
-
-def _list_acceptances(run: StoredRun) -> list[dict[str, Any]]:
-    return [
-        record
-        | {
-            "words": ACCEPTANCES[AcceptanceState(entry.state)],
-            "notes": entry.warnings,
-        }
-        for entry, row in zip(run.summary.acceptances, list_acceptances(run), strict=True)
-        for record in [dict(zip(ACCEPTANCE_COLUMNS, row, strict=True))]
-    ]
