@@ -1,8 +1,8 @@
 """
-The findings counted by check and account: what documents say that name accounts and not each user.
+The findings counted by check and account, or by severity: what documents say that do not name each user.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from scanner.evidence import StoredRun
@@ -64,6 +64,20 @@ def count_findings(run: StoredRun) -> Breakdown:
                 Verdict(row["verdict"]), row["number"], is_accepted=row["is_accepted"]
             )
     return dict(found)
+
+
+def count_severities(run: StoredRun) -> Counter[tuple[str, str]]:
+    """
+    Count a run's findings by severity and verdict.
+
+    A finding can be graver than its check, or less grave, and its check's severity is all that the totals know.
+    """
+    counted: Counter[tuple[str, str]] = Counter()
+    for frame in run.findings_in_batches():
+        counted.update(
+            zip(frame["severity"].astype("str"), frame["verdict"].astype("str"), strict=True)
+        )
+    return counted
 
 
 def sum_by_account(found: Breakdown) -> dict[str, Counts]:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import pandas as pd
 import pyarrow as pa
 
-from scanner.checks import Subject
 from scanner.evidence import StoredRun
 from scanner.evidence.tables import FINDINGS, HISTORY
 from scanner.frameworks import Control, bind_checks
 from scanner.model import ROOT_USER
 from scanner.reports.cells import Link
+from scanner.reports.census import list_root_checks
 from scanner.reports.extras import Extras
 from scanner.reports.links import (
     LINK_LIMIT,
@@ -174,13 +174,8 @@ def _batch_accounts(run: StoredRun) -> Iterator[Batch]:
     yield Batch(table.append_column(CONSOLE, pa.array(addresses, pa.string())), {CONSOLE: links})
 
 
-def _list_root_checks(run: StoredRun) -> list[str]:
-    about = (Subject.ROOT, Subject.ROW)
-    return [total.check for total in run.summary.checks if total.subject in about]
-
-
 def _lay_out_root(run: StoredRun) -> TableLayout:
-    checks = _list_root_checks(run)
+    checks = list_root_checks(run.summary)
     columns = ["account_id", "account_name", "ou_path", *_ROOT_COLUMNS, *checks]
     return TableLayout("Root", columns, "No account was read", WIDTHS, frozenset(checks), frozen=2)
 

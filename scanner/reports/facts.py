@@ -204,7 +204,7 @@ def _describe_range(window: Window) -> str:
 
 def list_coverage(summary: Summary) -> list[Figure]:
     """
-    Return the coverage ledger: the first figure is the sum of the others.
+    Return the coverage ledger: the first figure is the sum of the others, which follow `AccountOutcome`.
     """
     accounts = summary.accounts
     return [

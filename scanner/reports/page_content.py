@@ -11,8 +11,9 @@ from markupsafe import Markup
 from scanner.evidence import StoredRun
 from scanner.frameworks import Framework
 from scanner.history import describe_gap
-from scanner.model import Severity, Verdict
+from scanner.model import AccountOutcome, Severity, Verdict
 from scanner.reports import facts, method
+from scanner.reports.breakdown import count_severities
 from scanner.reports.page_charts import Bar, draw_bars
 from scanner.reports.page_grids import describe_settings, list_grids
 from scanner.reports.page_tables import (
@@ -39,7 +40,6 @@ from scanner.reports.wording import (
 )
 from scanner.summary import Summary
 
-_COVERAGE_KINDS = ("collected", "not-collected", "excluded", "not-active")
 _VERDICTS = (
     (Verdict.FAIL, "exceptions"),
     (Verdict.NEEDS_REVIEW, "leads to review"),
@@ -106,7 +106,7 @@ def build_content(run: StoredRun) -> dict[str, Any]:
 
 def _list_coverage(summary: Summary) -> dict[str, Any]:
     listed, *parts = facts.list_coverage(summary)
-    named = list(zip(_COVERAGE_KINDS, parts, strict=True))
+    named = list(zip(map(str, AccountOutcome), parts, strict=True))
     words = f"{count(listed.number, 'account')} listed: {_enumerate((part.number, part.label.lower()) for part in parts)}"
     [bar] = draw_bars([Bar(words, [(kind, part.number) for kind, part in named])])
     return {"listed": listed, "parts": named, "bar": bar}
@@ -135,14 +135,8 @@ def _enumerate(numbers: Iterable[tuple[int, str]]) -> str:
 def _list_severities(run: StoredRun) -> list[dict[str, Any]]:
     """
     Return the findings of each severity by verdict, with a bar each.
-
-    They are counted in the table: a finding can be graver than its check, which is all that the totals know.
     """
-    counted: Counter[tuple[str, str]] = Counter()
-    for frame in run.findings_in_batches():
-        counted.update(
-            zip(frame["severity"].astype("str"), frame["verdict"].astype("str"), strict=True)
-        )
+    counted = count_severities(run)
     rows = [
         (
             str(severity),

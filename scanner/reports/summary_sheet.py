@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from openpyxl import Workbook
 
 from scanner.evidence import StoredRun
-from scanner.model import Severity, Verdict
+from scanner.model import AccountOutcome, Severity, Verdict
 from scanner.reports import facts
+from scanner.reports.breakdown import count_severities
 from scanner.reports.covers import METHOD, Page
 from scanner.reports.extras import Extras
 from scanner.reports.links import describe_links, link_sheet
@@ -53,12 +54,6 @@ _FOUR = ((0, 2), (2, 5), (5, 8), (8, 10))
 Between which columns the charts lie.
 """
 
-_OUTCOMES = {
-    "Collected": "collected",
-    "Not collected": "not-collected",
-    "Excluded": "excluded",
-    "Not active": "not-active",
-}
 _PEOPLE = Condition("is_root", value=False)
 _CONSOLE = (_PEOPLE, Condition("password_enabled", value=True))
 _WITH = (*_CONSOLE, Condition("mfa_active", value=True))
@@ -207,8 +202,8 @@ def _write_coverage(sheet: Page, summary: Summary, extents: Extents) -> Series:
     listed, *others = facts.list_coverage(summary)
     sheet.count(listed.label, listed.number, count_filled(parts, "outcome"), listed.meaning)
     first = sheet.next_row
-    for figure in others:
-        live = count_where(parts, Condition("outcome", _OUTCOMES[figure.label]))
+    for outcome, figure in zip(AccountOutcome, others, strict=True):
+        live = count_where(parts, Condition("outcome", str(outcome)))
         sheet.count(figure.label, figure.number, live, figure.meaning)
     last = sheet.next_row - 1
     sheet.text(facts.add_up_coverage(summary))
@@ -247,16 +242,6 @@ def _write_population(sheet: Page, run: StoredRun) -> None:
     sheet.row(["Age of the reports when fetched", f"{population.youngest} to {population.oldest}"])
 
 
-def _count_severities(run: StoredRun) -> Counter[str]:
-    """
-    Count the findings by severity: a finding's own can be another than its check's.
-    """
-    counted: Counter[str] = Counter()
-    for findings in run.findings_in_batches():
-        counted.update(findings["severity"].astype("str"))
-    return counted
-
-
 def _write_findings(sheet: Page, run: StoredRun, extents: Extents) -> Series:
     """
     Write the findings by verdict, severity, working status and check, and return where the severities stand.
@@ -273,10 +258,12 @@ def _write_findings(sheet: Page, run: StoredRun, extents: Extents) -> Series:
     _write_asked(sheet, summary)
     sheet.header(["severity", *_COUNTED], numbers=_COUNTED)
     first = sheet.next_row
-    counted = _count_severities(run)
-    for severity in Severity:
-        live = count_where(parts, Condition("severity", str(severity)))
-        sheet.count(str(severity), counted[str(severity)], live)
+    counted = Counter[str]()
+    for (severity, _), number in count_severities(run).items():
+        counted[severity] += number
+    for severity in map(str, Severity):
+        live = count_where(parts, Condition("severity", severity))
+        sheet.count(severity, counted[severity], live)
     last = sheet.next_row - 1
     sheet.header(["working status", *_COUNTED], numbers=_COUNTED)
     for status in STATUSES:
