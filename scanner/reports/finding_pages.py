@@ -19,7 +19,7 @@ from scanner.model import Confirmation, Severity, Verdict
 from scanner.reports.annexes import FIGURES, Annexes, Volume
 from scanner.reports.people import gather_facts
 from scanner.reports.tables import list_records
-from scanner.reports.wording import CONFIRMATIONS, VERDICTS, count, format_moment
+from scanner.reports.wording import CONFIRMATIONS, URGENCY, VERDICTS, count, format_moment
 
 CRITICAL_LIMIT = 200
 """
@@ -42,7 +42,6 @@ _MAIN_CHECKS = (CONFIRMED_CHECK, "root-console-no-mfa")
 What an auditor asks first: who signs in with a password alone. Grave whatever the severity.
 """
 
-_VERDICTS = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.NEEDS_REVIEW)
 _SEVERITIES = {str(severity): rank for rank, severity in enumerate(Severity)}
 _OPEN = (Confirmation.STILL_OPEN, Confirmation.NOT_CHECKED)
 
@@ -100,7 +99,8 @@ def list_blocks(
     """
     Return findings grouped by OU path, account and person, the gravest of an account first.
 
-    A block is an OU with its accounts, or several small OUs, whose accounts name theirs. `facts` is what `scanner.reports.people` says of each person; None where it is still to be found out.
+    A block is an OU with its accounts, or several small OUs, whose accounts name theirs. `facts` is what
+    `scanner.reports.people` says of each person; None where it is still to be found out.
     """
     if facts is None:
         facts = gather_facts(run, set(findings["arn"].dropna()))
@@ -167,7 +167,7 @@ def _order(findings: pd.DataFrame) -> pd.DataFrame:
     """
     Sort findings by OU and account, people by their gravest finding, and each one's findings by gravity.
     """
-    verdicts = {str(verdict): rank for rank, verdict in enumerate(_VERDICTS)}
+    verdicts = {str(verdict): rank for rank, verdict in enumerate(URGENCY)}
     severity = findings["severity"].astype("str").map(_SEVERITIES)
     rank = severity * len(verdicts) + findings["verdict"].astype("str").map(verdicts)
     ranked = findings.assign(rank=rank.astype("int64"), unit=findings["ou_path"].fillna(""))

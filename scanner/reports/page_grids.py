@@ -9,13 +9,11 @@ from typing import Any
 from scanner.checks import CHECKS, Subject
 from scanner.model import AccountOutcome, Severity, Verdict
 from scanner.reports.page_tables import ROOT_FACTS
-from scanner.reports.wording import CHANGES, CONFIRMATIONS, MISSING, OUTCOMES, VERDICTS
+from scanner.reports.wording import CHANGES, CONFIRMATIONS, MISSING, OUTCOMES, URGENCY, VERDICTS
 from scanner.summary import Summary
 
 _VERDICT_WORDS = {str(verdict): words for verdict, words in VERDICTS.items()}
-_VERDICT_RANKS = tuple(
-    str(verdict) for verdict in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.NEEDS_REVIEW, Verdict.PASS)
-)
+_VERDICT_RANKS = tuple(map(str, (*URGENCY, Verdict.PASS)))
 _OUTCOMES = (
     AccountOutcome.NOT_COLLECTED,
     AccountOutcome.NOT_ACTIVE,
@@ -29,7 +27,8 @@ class Column:
     """
     One column: the table's column that it shows and sorts by, its title, and how it looks.
 
-    `kind` is text, name (from AWS), number, time, or the column whose words are marked: severity, verdict, outcome; `under` a column that stands below it, small.
+    `kind` is text, name (from AWS), number, time, or the column whose words are marked: severity, verdict, outcome;
+    `under` a column that stands below it, small.
     """
 
     name: str

@@ -18,9 +18,9 @@ from markupsafe import Markup
 from scanner.checks import Subject
 from scanner.evidence import StoredRun
 from scanner.evidence.tables import FINDINGS
-from scanner.model import Severity, Verdict
+from scanner.model import Severity
 from scanner.reports.text import make_visible
-from scanner.reports.wording import format_iso
+from scanner.reports.wording import URGENCY, format_iso
 from scanner.summary import Summary
 
 FINDINGS_LIMIT = 100_000
@@ -41,7 +41,6 @@ What is told of each root user, beside the verdicts about it.
 """
 
 _MISSING = -1
-_URGENCY = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.NEEDS_REVIEW)
 # `<` could end the script that holds the data, or open a comment there, and `&` is no danger but to eyes.
 _HARMLESS = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -158,7 +157,7 @@ def select_urgent(run: StoredRun, limit: int) -> Iterator[pd.DataFrame]:
 
 def _rank(findings: pd.DataFrame) -> pd.Series:
     severities = {str(severity): place for place, severity in enumerate(Severity)}
-    verdicts = {str(verdict): place for place, verdict in enumerate(_URGENCY)}
+    verdicts = {str(verdict): place for place, verdict in enumerate(URGENCY)}
     first = findings["severity"].astype("str").map(severities)
     second = findings["verdict"].astype("str").map(verdicts)
     return (second * len(severities) + first).astype("int64")

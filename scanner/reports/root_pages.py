@@ -14,7 +14,7 @@ from scanner.credentials import NOT_SUPPORTED, is_true, is_uninterpretable, says
 from scanner.evidence import StoredRun
 from scanner.model import Severity, Verdict
 from scanner.reports.census import USES, list_root_checks
-from scanner.reports.wording import VERDICTS
+from scanner.reports.wording import URGENCY, VERDICTS
 
 ROOTS_LIMIT = 120
 """
@@ -22,7 +22,6 @@ How many root users are printed one by one.
 """
 
 UNSAID = "not stated"
-_NOTED = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.NEEDS_REVIEW)
 _SEVERITIES = list(Severity)
 
 
@@ -59,7 +58,7 @@ def _list_noted(roots: pd.DataFrame, checks: list[str]) -> dict[int, dict[Verdic
     Return which checks found something about a root user, by its place in the table and by verdict.
     """
     noted: dict[int, dict[Verdict, list[str]]] = {}
-    for verdict in _NOTED:
+    for verdict in URGENCY:
         for name in sorted(checks, key=_grade):
             found = (roots[name].astype("str") == str(verdict)).to_numpy()
             for place in found.nonzero()[0].tolist():
@@ -77,7 +76,7 @@ def _rank(noted: Mapping[Verdict, list[str]]) -> tuple[int, int]:
     Rank a root user by the first of its verdicts and the gravest check behind it.
     """
     verdict, names = next(iter(noted.items()))
-    return _NOTED.index(verdict), _grade(names[0])
+    return URGENCY.index(verdict), _grade(names[0])
 
 
 def _title(name: str) -> str:

@@ -31,6 +31,11 @@ VERDICTS = {
     Verdict.NEEDS_REVIEW: "needs review",
 }
 
+URGENCY = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.NEEDS_REVIEW)
+"""
+The verdicts that somebody must look at, in the order in which documents list them.
+"""
+
 CONFIRMATIONS = {
     Confirmation.STILL_OPEN: "still open",
     Confirmation.FIXED_SINCE_REPORT: "fixed since the report",
