@@ -186,6 +186,32 @@ def plan_volumes(places: Iterable[Place], *, limit: int, accounts: int) -> tuple
     return tuple(Volume(number, shares) for number, shares in enumerate(shelf.done, 1))
 
 
+def place_accounts(volumes: Iterable[Volume]) -> dict[str, str]:
+    """
+    Return the number of the volume in which each account stands, or of the first and last.
+    """
+    return _say_places(
+        (share.account_id, volume.number) for volume in volumes for share in volume.shares
+    )
+
+
+def place_units(volumes: Iterable[Volume]) -> dict[str, str]:
+    """
+    Return the number of the volume in which each OU stands, by its path, or of the first and last.
+    """
+    return _say_places((unit, volume.number) for volume in volumes for unit in volume.units)
+
+
+def _say_places(places: Iterable[tuple[str, int]]) -> dict[str, str]:
+    numbers: dict[str, list[int]] = {}
+    for name, number in places:
+        numbers.setdefault(name, []).append(number)
+    return {
+        name: f"{found[0]}" if len(found) == 1 else f"{found[0]}\u2013{found[-1]}"
+        for name, found in numbers.items()
+    }
+
+
 def _divide(place: Place, limit: int) -> Iterator[Share]:
     for start in range(0, max(place.findings, 1), limit):
         stop = min(start + limit, place.findings)

@@ -18,6 +18,7 @@ from scanner.reports.annexes import (
     NOT_ASSESSED_LIMIT,
     STALE_LIMIT,
     Annexes,
+    place_units,
 )
 from scanner.reports.tables import list_records
 from scanner.reports.wording import OUTCOMES, format_age, format_moment
@@ -83,10 +84,7 @@ def build_ledger(accounts: pd.DataFrame, annexes: Annexes) -> dict[str, Any]:
     """
     if len(accounts) <= LEDGER_LIMIT:
         return {"rows": list_ledger(accounts), "totals": None}
-    volumes: dict[str, list[int]] = {}
-    for volume in annexes.volumes:
-        for unit in volume.units:
-            volumes.setdefault(unit, []).append(volume.number)
+    volumes = place_units(annexes.volumes)
     units = accounts["ou_path"].fillna("")
     counts = (
         accounts.assign(unit=units, outcome=accounts["outcome"].astype("str"))
@@ -100,7 +98,7 @@ def build_ledger(accounts: pd.DataFrame, annexes: Annexes) -> dict[str, Any]:
     rest = ordered.iloc[UNITS_LIMIT:]
     totals = {
         "rows": [
-            row | {"volume": _say_range(volumes.get(str(row["unit"]), []))}
+            row | {"volume": volumes.get(str(row["unit"]))}
             for row in list_records(ordered.head(UNITS_LIMIT))
         ],
         "more": len(rest),
@@ -108,12 +106,6 @@ def build_ledger(accounts: pd.DataFrame, annexes: Annexes) -> dict[str, Any]:
         "sums": {figure: int(ordered[figure].sum()) for figure in _FIGURES},
     }
     return {"rows": [], "totals": totals}
-
-
-def _say_range(numbers: Sequence[int]) -> str | None:
-    if not numbers:
-        return None
-    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]}\u2013{numbers[-1]}"
 
 
 def _list_not_assessed(accounts: pd.DataFrame, limit: int) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from scanner.evidence import StoredRun
 from scanner.findings import CONFIRMED_CHECK
 from scanner.history import State
 from scanner.model import Confirmation, Severity, Verdict
-from scanner.reports.annexes import FIGURES, Annexes, Volume
+from scanner.reports.annexes import FIGURES, Annexes, Volume, place_accounts
 from scanner.reports.people import gather_facts
 from scanner.reports.tables import list_records
 from scanner.reports.wording import CONFIRMATIONS, URGENCY, VERDICTS, count, format_moment
@@ -314,18 +314,4 @@ def _total(run: StoredRun, annexes: Annexes) -> dict[str, Any]:
         "sums": {figure: int(ordered[figure].sum()) for figure in FIGURES},
         "more": len(rest),
         "more_sums": {figure: int(rest[figure].sum()) for figure in FIGURES},
-    }
-
-
-def place_accounts(volumes: Iterable[Volume]) -> dict[str, str]:
-    """
-    Return the number of the volume in which each account stands, or of the first and last.
-    """
-    places: dict[str, list[int]] = {}
-    for volume in volumes:
-        for share in volume.shares:
-            places.setdefault(share.account_id, []).append(volume.number)
-    return {
-        account_id: f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]}\u2013{numbers[-1]}"
-        for account_id, numbers in places.items()
     }

@@ -4,8 +4,7 @@ How findings and accounts are spread over annex volumes.
 
 import pytest
 
-from scanner.reports.annexes import Place, plan_volumes
-from scanner.reports.finding_pages import place_accounts
+from scanner.reports.annexes import Place, place_accounts, plan_volumes
 
 
 def plan(places, limit=10, accounts=100):
