@@ -61,8 +61,6 @@ frameworks_app = typer.Typer(
 app.add_typer(frameworks_app, name="frameworks")
 
 
-_FORMATS = "Documents to draw: pdf,xlsx,html,csv,json,jsonl,parquet,ocsf,oscal,junit,github."  # as in FORMATS
-
 Overrides = dict[str, dict[str, Any]]
 """
 The options that were given, by the table and name of the setting that each overrides.
@@ -81,6 +79,30 @@ class LogFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+# What more than one command takes.
+_Run = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
+_Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
+_Accounts = Annotated[
+    list[str] | None, typer.Option(help="Look only at this account id; repeatable.")
+]
+_Units = Annotated[
+    list[str] | None, typer.Option(help="Look only at this OU and below; repeatable.")
+]
+_Profile = Annotated[str | None, typer.Option(help="AWS profile to call with.")]
+_RoleName = Annotated[str | None, typer.Option(help="Role assumed in every account.")]
+_ExternalId = Annotated[str | None, typer.Option(help="External id the roles ask for.")]
+_Workers = Annotated[int | None, typer.Option(help="Threads, 1 to 256.")]
+_Formats = Annotated[
+    str | None,
+    typer.Option(
+        "--format",  # as in scanner.reports.FORMATS
+        help="Documents to draw: pdf,xlsx,html,csv,json,jsonl,parquet,ocsf,oscal,junit,github.",
+    ),
+]
+_Quiet = Annotated[bool, typer.Option("--quiet", help="Print the run folder only.")]
+_Log = Annotated[LogFormat | None, typer.Option(help="Write progress as text or JSON lines.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +154,7 @@ def _root(
 
 @app.command(epilog="Example: orgproof scan --profile security-audit --period 2026-Q4")
 def scan(
-    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
+    config: _Config = None,
     output: Annotated[Path | None, typer.Option(help="Folder under which runs are kept.")] = None,
     period: Annotated[str | None, typer.Option(help="Period, such as 2026-Q4.")] = None,
     framework: Annotated[
@@ -146,20 +168,16 @@ def scan(
         Path | None,
         typer.Option(help="Run to compare with; by default the newest under --output."),
     ] = None,
-    account: Annotated[
-        list[str] | None, typer.Option(help="Look only at this account id; repeatable.")
-    ] = None,
-    ou: Annotated[
-        list[str] | None, typer.Option(help="Look only at this OU and below; repeatable.")
-    ] = None,
-    profile: Annotated[str | None, typer.Option(help="AWS profile to call with.")] = None,
-    role_name: Annotated[str | None, typer.Option(help="Role assumed in every account.")] = None,
-    external_id: Annotated[str | None, typer.Option(help="External id the roles ask for.")] = None,
+    account: _Accounts = None,
+    ou: _Units = None,
+    profile: _Profile = None,
+    role_name: _RoleName = None,
+    external_id: _ExternalId = None,
     endpoint_url: Annotated[
         str | None, typer.Option(help="Another AWS endpoint; printed in every document.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Threads, 1 to 256.")] = None,
-    formats: Annotated[str | None, typer.Option("--format", help=_FORMATS)] = None,
+    workers: _Workers = None,
+    formats: _Formats = None,
     sign_key: Annotated[
         Path | None, typer.Option(help="Private key (PEM) to sign the run with.", metavar="FILE")
     ] = None,
@@ -176,10 +194,8 @@ def scan(
         bool,
         typer.Option("--retry-failed", help="With --resume: try every unread account again."),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the run folder only.")] = False,
-    log_format: Annotated[
-        LogFormat | None, typer.Option(help="Write progress as text or JSON lines.")
-    ] = None,
+    quiet: _Quiet = False,
+    log_format: _Log = None,
 ) -> None:
     """
     Read every account of the organization and make the evidence.
@@ -218,18 +234,14 @@ def scan(
 
 @app.command(epilog="Example: orgproof doctor --profile security-audit")
 def doctor(
-    config: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
-    account: Annotated[
-        list[str] | None, typer.Option(help="Look only at this account id; repeatable.")
-    ] = None,
-    ou: Annotated[
-        list[str] | None, typer.Option(help="Look only at this OU and below; repeatable.")
-    ] = None,
-    profile: Annotated[str | None, typer.Option(help="AWS profile to call with.")] = None,
-    role_name: Annotated[str | None, typer.Option(help="Role assumed in every account.")] = None,
-    external_id: Annotated[str | None, typer.Option(help="External id the roles ask for.")] = None,
+    config: _Config = None,
+    account: _Accounts = None,
+    ou: _Units = None,
+    profile: _Profile = None,
+    role_name: _RoleName = None,
+    external_id: _ExternalId = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another AWS endpoint.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Threads, 1 to 256.")] = None,
+    workers: _Workers = None,
 ) -> None:
     """
     Find out which accounts a scan could read, and the fix for each that it could not.
@@ -270,10 +282,8 @@ def demo(
         bool, typer.Option("--serve", help="Only serve the simulated organization.")
     ] = False,
     port: Annotated[int, typer.Option(help="Port to serve on; 0 takes a free one.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the run folder only.")] = False,
-    log_format: Annotated[
-        LogFormat | None, typer.Option(help="Write progress as text or JSON lines.")
-    ] = None,
+    quiet: _Quiet = False,
+    log_format: _Log = None,
 ) -> None:
     """
     Do the whole job on a simulated organization; no AWS account is needed.
@@ -305,8 +315,8 @@ def demo(
 
 @app.command(epilog="Example: orgproof render outputs/o-exampleorg/2026-Q4/20261124T101500Z")
 def render(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    formats: Annotated[str | None, typer.Option("--format", help=_FORMATS)] = None,
+    run: _Run,
+    formats: _Formats = None,
     framework: Annotated[
         list[str] | None, typer.Option(help="Judge again by this framework; repeatable.")
     ] = None,
@@ -376,7 +386,7 @@ def render(
 
 @app.command(epilog="Example: orgproof diff outputs/o-1/2026-Q4/20261124T101500Z OLDER_RUN")
 def diff(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: _Run,
     older: Annotated[
         Path, typer.Argument(help="Folder of an earlier run of the same organization.")
     ],
@@ -402,7 +412,7 @@ def diff(
     epilog="Example: orgproof sample outputs/o-exampleorg/2026-Q4/20261124T101500Z --seed 7"
 )
 def sample(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: _Run,
     size: Annotated[int, typer.Option(min=1, help="How many users and root users to draw.")] = 25,
     seed: Annotated[
         int | None,
@@ -439,7 +449,7 @@ def sample(
 
 @app.command(epilog="Example: orgproof deliver outputs/o-exampleorg/2026-Q4/20261124T101500Z")
 def deliver(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: _Run,
     config: Annotated[
         Path | None,
         typer.Option(help="Settings file that says where to; by default the run's own."),
@@ -477,7 +487,7 @@ def deliver(
 
 @app.command(epilog="Example: orgproof verify outputs/o-exampleorg/2026-Q4/20261124T101500Z")
 def verify(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: _Run,
     public_key: Annotated[
         Path | None, typer.Option(help="Public key (PEM) of whoever signed the run.")
     ] = None,

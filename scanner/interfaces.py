@@ -60,8 +60,9 @@ class Directory(Protocol):
         """
         Return what AWS answered about the caller, the organization and all its accounts, as JSON files.
 
-        The accounts' tags cost one call each and are asked for only `with_tags`. The names are those of `scanner.organization`, which reads them. Raises `DiscoveryError` when
-        the account list cannot be had whole. Never a partial list.
+        The accounts' tags cost one call each and are asked for only `with_tags`. The names are those of
+        `scanner.organization`, which reads them. Raises `DiscoveryError` when the account list cannot be had whole.
+        Never a partial list.
         """
         ...
 

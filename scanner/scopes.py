@@ -46,8 +46,9 @@ def resolve_scopes(
     """
     Return the scope of each framework, in the order given.
 
-    Rules of other frameworks are checked all the same: the run may be judged by those later. Raises `SettingsError` with everything a scope names that the organization does not have: a misspelt
-    account would leave itself out of every document in silence.
+    Rules of other frameworks are checked all the same: the run may be judged by those later. Raises `SettingsError`
+    with everything a scope names that the organization does not have: a misspelt account would leave itself out of
+    every document in silence.
     """
     declared = {rule.framework: rule for rule in rules}
     problems = [problem for rule in rules for problem in _find_problems(rule, organization, tags)]

@@ -172,9 +172,9 @@ class Summary:
     endpoint was overridden on purpose. `simulated` is true for the embedded organization. `accepted` counts
     findings that an acceptance in force covers, `stale` accounts whose report was too old. `changes` counts
     the rows of the history table that changed since the previous run, by state; `trend` holds up to eight
-    periods, this one last. `judged` is the day acceptances were held to. `parent` is the seal of the run whose evidence was judged again,
-    else None. `sittings` holds one entry for each time that the run was collected at, and `continues` the
-    sealed run whose evidence this one took over to complete it.
+    periods, this one last. `judged` is the day acceptances were held to. `parent` is the seal of the run
+    whose evidence was judged again, else None. `sittings` holds one entry for each time that the run was
+    collected at, and `continues` the sealed run whose evidence this one took over to complete it.
     """
 
     run_id: str

@@ -18,11 +18,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench_judgement import MADE, MANAGEMENT, STARTED
+from bench_judgement import MADE, MANAGEMENT, STARTED, make_terms
 
 if TYPE_CHECKING:
     from scanner.evidence import StoredRun
@@ -207,25 +208,12 @@ def write_run(run: Path, accounts: int, findings: int, *, bad: int, units: int =
     from scanner.evidence.sittings import name_began, name_ended
     from scanner.evidence.store import Store
     from scanner.frameworks import load_framework
-    from scanner.model import Notes, Selection, SittingBegan, SittingEnded, Terms
+    from scanner.model import Notes, SittingBegan, SittingEnded
     from scanner.records import encode
 
     frameworks = ("pci-dss-4.0.1", "iso-27001-2022")
-    terms = Terms(
-        period="2026-Q4",
-        selection=Selection(),
-        scopes=(),
-        max_report_age_hours=24,
-        frameworks=frameworks,
-        formats=(),
-        role_name="orgproof-reader",
-        roles={},
-        uses_external_id=False,
-        confirm=False,
-        owner_tags=(),
-        workers=1,
-        account_deadline=120.0,
-        endpoint=None,
+    terms = replace(
+        make_terms(frameworks),
         simulated=False,
         organization_name="Example Payments Ltd",
         prepared_by="Cloud Security",

@@ -5,8 +5,8 @@ What judging costs: parsing, typing, all checks of all frameworks, findings, his
     python tools/bench_judgement.py 1000 100        another size
 
 It writes the raw answers of a made-up organization into a temporary folder (not measured) and derives the
-tables from them in a process of its own, then once more with the first as the previous run. It prints CPU time for each user and the peak memory, which must
-follow the batch and not the organization.
+tables from them in a process of its own, then once more with the first as the previous run. It prints CPU time for
+each user and the peak memory, which must follow the batch and not the organization.
 """
 
 import argparse
@@ -21,6 +21,10 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scanner.model import Terms
 
 STARTED = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
 MADE = STARTED - timedelta(minutes=5)
@@ -107,38 +111,13 @@ def write_run(run: Path, accounts: int, users: int) -> None:
     """
     from scanner.evidence.sittings import name_began, name_ended
     from scanner.frameworks import find_frameworks, load_framework
-    from scanner.model import (
-        Notes,
-        Selection,
-        SittingBegan,
-        SittingEnded,
-        Terms,
-    )
+    from scanner.model import Notes, SittingBegan, SittingEnded
     from scanner.records import encode
 
     names = tuple(find_frameworks())
-    terms = Terms(
-        period="2026-Q4",
-        selection=Selection(),
-        scopes=(),
-        max_report_age_hours=24,
-        frameworks=names,
-        formats=(),
-        role_name="orgproof-reader",
-        roles={},
-        uses_external_id=False,
-        confirm=False,
-        owner_tags=(),
-        workers=1,
-        account_deadline=120.0,
-        endpoint=None,
-        simulated=True,
-        organization_name="",
-        prepared_by="",
-    )
     ids = [f"{number:012d}" for number in range(1, accounts + 1)]
     files = {
-        "inputs/settings.json": encode(terms),
+        "inputs/settings.json": encode(make_terms(names)),
         "inputs/notes.json": encode(Notes(STARTED, ())),
         f"raw/{name_began(1)}": encode(
             SittingBegan(STARTED, f"arn:aws:iam::{MANAGEMENT}:user/auditor", "0")
@@ -166,6 +145,33 @@ def write_run(run: Path, accounts: int, users: int) -> None:
         (folder / "credential-report.csv").write_bytes(report)
         (folder / "outcome-1.json").write_bytes(encode(describe_attempt(name)))
         (folder / "account-summary.json").write_bytes(encode({"SummaryMap": {"Users": users}}))
+
+
+def make_terms(frameworks: tuple[str, ...]) -> "Terms":
+    """
+    Return the settings of a run.
+    """
+    from scanner.model import Selection, Terms
+
+    return Terms(
+        period="2026-Q4",
+        selection=Selection(),
+        scopes=(),
+        max_report_age_hours=24,
+        frameworks=frameworks,
+        formats=(),
+        role_name="orgproof-reader",
+        roles={},
+        uses_external_id=False,
+        confirm=False,
+        owner_tags=(),
+        workers=1,
+        account_deadline=120.0,
+        endpoint=None,
+        simulated=True,
+        organization_name="",
+        prepared_by="",
+    )
 
 
 def describe(account: str) -> dict[str, object]:

@@ -208,8 +208,8 @@ def derive_tables(
 
     `folder` holds `inputs/` and gets `tables/`; `raw` is the folder of the raw answers, by default its own.
     `parent` is the seal of the run whose answers are judged again, and `run_id` its id, by default the name
-    of the folder. `tables` is where the tables go, by default below `folder`. Raises `EvidenceError` when a file is missing, damaged or there already, and when the totals do not tie out;
-    then the run must not be sealed.
+    of the folder. `tables` is where the tables go, by default below `folder`. Raises `EvidenceError` when a file
+    is missing, damaged or there already, and when the totals do not tie out; then the run must not be sealed.
     """
     inputs = _read_inputs(folder, raw or folder / "raw", run_id or folder.name)
     judges = _appoint(inputs)

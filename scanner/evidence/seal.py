@@ -1,8 +1,9 @@
 """
 The manifest: what the evidence consists of, file by file, so that a later change can be found.
 
-It is in the canonical form of RFC 8785, so equal content gives equal bytes whoever writes it. It covers raw answers, inputs, tables and the summary. Documents are drawn
-afterwards, carry the manifest's hash, and are listed in `documents.json`.
+It is in the canonical form of RFC 8785, so equal content gives equal bytes whoever writes it. It covers raw answers,
+inputs, tables and the summary. Documents are drawn afterwards, carry the manifest's hash, and are listed in
+`documents.json`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

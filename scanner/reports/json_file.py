@@ -23,8 +23,9 @@ def render_json(run: StoredRun, folder: Path) -> list[Path]:
     """
     Write `orgproof-<period>.json`: summary, accounts, findings, controls, changes and the seal.
 
-    See `Renderer`. `signed_by` is the id of the key that signed the run, null where it is unsigned. Scopes, accepted risks, the previous run and the trend are in the summary. Users can be
-    a hundred thousand, so the document says where they are instead.
+    See `Renderer`. `signed_by` is the id of the key that signed the run, null where it is unsigned. Scopes, accepted
+    risks, the previous run and the trend are in the summary. Users can be a hundred thousand, so the document says
+    where they are instead.
     """
     path = claim(folder / name_document(run.summary, "json"))
     members = {

@@ -4,8 +4,8 @@ The run as OSCAL assessment results (version 1.2.1), for governance tools: one r
 - An observation for each check: its exact condition, its totals, and the accounts that have findings by it.
 - A finding for each control of each framework. OSCAL knows two states. `satisfied` stands only where direct checks
   noted no exception in any account in scope, and says beside it what that is and is not. Whatever is open, to be
-  reviewed, not tested or not applicable is `not-satisfied` with the reason `other`, and says so: what nobody looked at never reads
-  as satisfied.
+  reviewed, not tested or not applicable is `not-satisfied` with the reason `other`, and says so: what nobody looked at
+  never reads as satisfied.
 - A risk for each accepted risk. It does not change the finding.
 - An inventory item for each account that was listed, read or not, with its outcome.
 
