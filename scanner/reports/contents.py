@@ -21,7 +21,7 @@ from scanner.reports.links import (
     link_address,
     link_sheet,
 )
-from scanner.reports.notes import ENTRIES, LEFT_OVER, LEFT_OVER_COLUMNS, Notes
+from scanner.reports.notes import ABOUT, ENTRIES, LEFT_OVER, LEFT_OVER_COLUMNS, Notes
 from scanner.reports.sample import lay_out_sample, list_sample_rows
 from scanner.reports.sheet_rows import Batch, batch_frames, batch_rows
 from scanner.reports.sheets import TableLayout
@@ -126,12 +126,19 @@ def _batch_findings(run: StoredRun, notes: Notes | None, row_limit: int) -> Iter
         if places:
             links["account_id"] = [places.get(account) for account in frame["account_id"]]
         table = pa.Table.from_pandas(frame, preserve_index=False)
-        taken = [notes.take(finding) if notes else {} for finding in frame["finding_id"]]
+        taken = _take_notes(frame, notes)
         table = table.append_column(CONSOLE, pa.array(addresses, pa.string()))
         for name in ENTRIES:
             column = pa.array([texts.get(name) for texts in taken], pa.string())
             table = table.append_column(name, column)
         yield Batch(table, links)
+
+
+def _take_notes(frame: pd.DataFrame, notes: Notes | None) -> list[Mapping[str, str | None]]:
+    if notes is None:
+        return [{}] * len(frame)
+    about = frame[list(ABOUT)].to_dict("records")
+    return [notes.take(*finding) for finding in zip(frame["finding_id"], about, strict=True)]
 
 
 def _address(partition: str, account: str, user: object) -> str | None:
