@@ -64,9 +64,9 @@ _NOTES_SHEET = re.compile(r"(findings|notes left over)( [0-9]+)?", re.ASCII)
 _ABOUT = ("account_id", "user", "check")
 _WRITTEN = ("status", "assignee", "note")
 _NEEDED = ("finding_id", *_WRITTEN)
-_WHY = "why"
+_WHY, _VERDICT = "why", "verdict"
 """
-A column of notes that were left over, which a sheet of findings does not have.
+Columns that tell the sheet of notes that were left over from one of findings.
 """
 
 _HEADER_ROWS = 50
@@ -219,7 +219,7 @@ def read_notes(file: BinaryIO) -> dict[str, Any]:
         header = _find_header(rows)
         if not _holds_notes(sheet.title, header):
             continue
-        seen = seen or _WHY not in header
+        seen = seen or _WHY not in header or _VERDICT in header
         found += _list_notes(
             rows, {name: header.index(name) for name in (*_NEEDED, *_ABOUT) if name in header}
         )
@@ -258,7 +258,8 @@ def _holds_notes(title: str, header: list[str]) -> bool:
     for name in _NEEDED:
         if name not in header:
             raise DocumentError(
-                f"sheet {title[:60]!r} has no column {name}: give its header back its name, so that no note is lost"
+                f"sheet {title[:60]!r} has no column {name}: give its header back its name, or take out the "
+                "sheet if it holds no notes"
             )
         if header.count(name) > 1:
             raise DocumentError(f"sheet {title[:60]!r} has two columns {name}: rename one of them")
