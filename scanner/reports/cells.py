@@ -22,6 +22,9 @@ from scanner.reports.text import CELL_LIMIT, fit_cell, make_visible
 # Column names are the same in every format, so that the values are UTC is said in each cell.
 TIME_FORMAT = 'yyyy-mm-dd hh:mm" UTC"'
 
+# Excel shows these words of its own accord; LibreOffice shows some of them as 0 and 1 where no format says so.
+TRUTH_FORMAT = '"TRUE";"TRUE";"FALSE"'
+
 FONT = "Calibri"
 LINK = Font(name=FONT, color="1F5FA8", underline="single")
 
@@ -136,8 +139,10 @@ class Column:
         # Without the indent a number touches the text in the next column.
         self._number = make_cell(sheet, alignment=Alignment(horizontal="right", indent=1))
         self._link = make_cell(sheet, font=LINK)
+        self._truth = make_cell(sheet, number_format=TRUTH_FORMAT)
         # Asking for a style's number gives it one, so that it does not depend on the rows that follow.
-        self.styles = [cell.style_id for cell in (self._time, self._number, self._link)]
+        held = (self._time, self._number, self._link, self._truth)
+        self.styles = [cell.style_id for cell in held]
 
     def flow(
         self, values: pa.ChunkedArray, links: Sequence[Link | None] | None
@@ -153,6 +158,8 @@ class Column:
             return _hold(self._time, list_days(values))
         if pa.types.is_integer(values.type):
             return _hold(self._number, values.to_pylist())
+        if pa.types.is_boolean(values.type):
+            return _hold(self._truth, values.to_pylist())
         listed: list[object] = values.to_pylist()
         odd = find_odd(values)
         return listed if odd is None else self._flow_text(listed, odd)

@@ -19,9 +19,8 @@ from scanner.reports.links import (
     address_account,
     address_user,
     link_address,
-    link_sheet,
 )
-from scanner.reports.notes import ENTRIES, LEFT_OVER, LEFT_OVER_COLUMNS, Notes
+from scanner.reports.notes import ABOUT, ENTRIES, LEFT_OVER, LEFT_OVER_COLUMNS, Notes
 from scanner.reports.sample import lay_out_sample, list_sample_rows
 from scanner.reports.sheet_rows import Batch, batch_frames, batch_rows
 from scanner.reports.sheets import TableLayout
@@ -61,13 +60,13 @@ _ROOT_COLUMNS = (
 )
 
 
-def list_contents(run: StoredRun, extras: Extras, row_limit: int) -> Contents:
+def list_contents(run: StoredRun, extras: Extras) -> Contents:
     """
-    Yield the tables in order, each with its layout and its rows. `row_limit` is how many rows a sheet holds.
+    Yield the tables in order, each with its layout and its rows.
 
     Notes are taken while the findings are read, so that what is left of them is known after that.
     """
-    yield _lay_out_findings(), _batch_findings(run, extras.notes, row_limit)
+    yield _lay_out_findings(), _batch_findings(run, extras.notes)
     columns = list_user_columns(run)
     checks = frozenset(total.check for total in run.summary.checks)
     yield (
@@ -104,14 +103,12 @@ def _lay_out_findings() -> TableLayout:
     )
 
 
-def _batch_findings(run: StoredRun, notes: Notes | None, row_limit: int) -> Iterator[Batch]:
+def _batch_findings(run: StoredRun, notes: Notes | None) -> Iterator[Batch]:
     """
     Yield the findings with their console page, what people wrote, and links as long as there may be more.
     """
     listed = run.summary.accounts.listed
     left = max(0, LINK_LIMIT - listed)
-    # Links within the workbook cost as much, so that they are left out where the console's need the room.
-    places = _place_accounts(run, row_limit) if 2 * run.summary.findings <= left else {}
     partition = run.summary.partition
     for frame in run.findings_in_batches():
         rows = zip(frame["account_id"], frame["user"], strict=True)
@@ -123,15 +120,20 @@ def _batch_findings(run: StoredRun, notes: Notes | None, row_limit: int) -> Iter
                 for index, address in enumerate(addresses)
             ]
             left = max(0, left - len(frame))
-        if places:
-            links["account_id"] = [places.get(account) for account in frame["account_id"]]
         table = pa.Table.from_pandas(frame, preserve_index=False)
-        taken = [notes.take(finding) if notes else {} for finding in frame["finding_id"]]
+        taken = _take_notes(frame, notes)
         table = table.append_column(CONSOLE, pa.array(addresses, pa.string()))
         for name in ENTRIES:
             column = pa.array([texts.get(name) for texts in taken], pa.string())
             table = table.append_column(name, column)
         yield Batch(table, links)
+
+
+def _take_notes(frame: pd.DataFrame, notes: Notes | None) -> list[Mapping[str, str | None]]:
+    if notes is None:
+        return [{}] * len(frame)
+    about = frame[list(ABOUT)].to_dict("records")
+    return [notes.take(*finding) for finding in zip(frame["finding_id"], about, strict=True)]
 
 
 def _address(partition: str, account: str, user: object) -> str | None:
@@ -141,18 +143,6 @@ def _address(partition: str, account: str, user: object) -> str | None:
     if isinstance(user, str) and user != ROOT_USER:
         return address_user(partition, user)
     return address_account(partition, account)
-
-
-def _place_accounts(run: StoredRun, row_limit: int) -> Mapping[str, Link]:
-    ids = [str(account) for account in run.accounts()["account_id"]]
-    is_split = len(ids) > row_limit
-    return {
-        account: link_sheet(
-            f"Accounts {index // row_limit + 1}" if is_split else "Accounts",
-            f"A{index % row_limit + 2}",
-        )
-        for index, account in enumerate(ids)
-    }
 
 
 def _lay_out_accounts(run: StoredRun) -> TableLayout:

@@ -54,7 +54,8 @@ def describe_links(partition: str) -> str:
         )
     return (
         "The column console leads to an account's sign-in page, or to a user's page in IAM. A user's page shows "
-        "the account that the browser is signed in to: sign in to the row's account first."
+        "the account that the browser is signed in to: sign in to the row's account first. No link leads to a row of "
+        "this workbook, since sorting moves rows: to see a finding's account, filter Accounts by account_id."
     )
 
 
@@ -87,8 +88,8 @@ def link_address(address: str) -> Link:
     return Link(target, location or None)
 
 
-def link_sheet(title: str, cell: str = "A1") -> Link:
+def link_sheet(title: str) -> Link:
     """
-    Return a link to a place in the workbook. The title is one of our own.
+    Return a link to the top of a sheet: what stands below moves when people sort. The title is one of our own.
     """
-    return Link(location=f"'{title}'!{cell}")
+    return Link(location=f"'{title}'!A1")

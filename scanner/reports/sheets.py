@@ -8,8 +8,9 @@ from math import ceil
 from typing import Any
 
 from openpyxl import Workbook
+from openpyxl.cell import Cell
 from openpyxl.formatting.rule import Rule
-from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
@@ -32,7 +33,7 @@ _PAPER_A4 = "9"
 _PAGE_WIDTH = 210.0
 _WIDEST_GUESS = 24.0
 _LINE_HEIGHT = 15.0
-_UPRIGHT_WIDTH, _UPRIGHT_CHAR, _UPRIGHT_CHARS = 6.0, 6.2, 34
+_UPRIGHT_WIDTH, _UPRIGHT_CHAR, _UPRIGHT_CHARS = 6.0, 5.8, 27
 
 _RED_MARK = (RED, "FBE9E7")
 _AMBER_MARK = (AMBER, "FFF4DC")
@@ -207,21 +208,23 @@ class _Sheet:
             longest = min(max(map(len, upright)), _UPRIGHT_CHARS)
             height = max(height, longest * _UPRIGHT_CHAR + 24)
         self.sheet.row_dimensions[1].height = height
-        self.sheet.append(
-            [
-                make_text_cell(
-                    self.sheet,
-                    name,
-                    font=Font(name=FONT, bold=True, color=PAPER),
-                    fill=PatternFill("solid", fgColor=INK),
-                    alignment=Alignment(
-                        vertical="bottom" if upright else "top",
-                        wrap_text=True,
-                        text_rotation=90 if name in upright else 0,
-                    ),
-                )
-                for name in self._names
-            ]
+        self.sheet.append([self._make_header(name) for name in self._names])
+
+    def _make_header(self, name: str) -> Cell:
+        is_upright = name in self._layout.upright
+        # Beside upright words a header is so tall that ink without words would fill a printed page's head.
+        is_dark = is_upright or not self._layout.upright
+        return make_text_cell(
+            self.sheet,
+            name,
+            font=Font(name=FONT, bold=True, color=PAPER if is_dark else INK),
+            fill=PatternFill("solid", fgColor=INK if is_dark else PAPER),
+            alignment=Alignment(
+                vertical="bottom" if self._layout.upright else "top",
+                wrap_text=True,
+                text_rotation=90 if is_upright else 0,
+            ),
+            border=Border(bottom=Side("medium", color=INK)),
         )
 
     def write(self, batch: Batch) -> None:

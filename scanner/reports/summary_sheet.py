@@ -137,7 +137,7 @@ def _draw_charts(
     places = [Place(columns, rows) for columns in (_THREE if trend is None else _FOUR)]
     bars = (
         ("Accounts by outcome", "outcomes", (CALM, RED, PALE, PALE)),
-        ("Console users by MFA", "console", (CALM, RED)),
+        ("Console users by MFA", "console", (CALM, RED, AMBER)),
         ("Findings by severity", "severities", (RED, RED, AMBER, CALM, PALE)),
     )
     for (title, key, colours), place in zip(bars, places, strict=False):
@@ -225,7 +225,7 @@ def _write_users(sheet: Page, summary: Summary, extents: Extents) -> Series:
     for figure in facts.list_users(summary):
         rows[figure.label] = sheet.next_row
         sheet.count(figure.label, figure.number, counted.get(figure.label), figure.meaning)
-    return Series((rows["with MFA"], rows["without MFA"]))
+    return Series((rows["with MFA"], rows["Not clear"]))
 
 
 def _write_population(sheet: Page, run: StoredRun) -> None:

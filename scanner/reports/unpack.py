@@ -60,9 +60,15 @@ _STRANGE = re.compile(rb'<(?!/?(?:c|v|is|t|f)[ />]|/row>|row r="[0-9]+">)[^>]*')
 What can stand among rows and says more than the values of cells: a row that is hidden, or no row at all.
 """
 
-_NOTES_SHEETS = ("findings", "notes left over")
-_NOTES_COLUMNS = ("finding_id", "account_id", "user", "check", "status", "assignee", "note")
+_NOTES_SHEET = re.compile(r"(findings|notes left over)( [0-9]+)?", re.ASCII)
+_ABOUT = ("account_id", "user", "check")
 _WRITTEN = ("status", "assignee", "note")
+_NEEDED = ("finding_id", *_WRITTEN)
+_WHY, _VERDICT = "why", "verdict"
+"""
+Columns that tell the sheet of notes that were left over from one of findings.
+"""
+
 _HEADER_ROWS = 50
 _MOST_NOTES = 500_000
 _LONGEST = 32_767
@@ -208,22 +214,17 @@ def read_notes(file: BinaryIO) -> dict[str, Any]:
     found: list[dict[str, str]] = []
     seen = False
     for sheet in workbook.worksheets:
-        if not sheet.title.strip().casefold().startswith(_NOTES_SHEETS):
-            continue
         sheet.reset_dimensions()
         rows = sheet.iter_rows(values_only=True)
-        places = _find_columns(rows)
-        seen = seen or places is not None
-        for row in rows if places else ():
-            texts = {
-                name: text
-                for name, place in (places or {}).items()
-                if place < len(row) and (text := _write_text(row[place]))
-            }
-            if any(name in texts for name in _WRITTEN):
-                found.append(texts)
-            if len(found) > _MOST_NOTES:
-                raise DocumentError(f"holds more than {_MOST_NOTES:,} notes")
+        header = _find_header(rows)
+        if not _holds_notes(sheet.title, header):
+            continue
+        seen = seen or _WHY not in header or _VERDICT in header
+        found += _list_notes(
+            rows, {name: header.index(name) for name in (*_NEEDED, *_ABOUT) if name in header}
+        )
+        if len(found) > _MOST_NOTES:
+            raise DocumentError(f"holds more than {_MOST_NOTES:,} notes")
     if not seen:
         raise DocumentError(
             "has no sheet Findings with the columns finding_id, status, assignee and note"
@@ -231,16 +232,53 @@ def read_notes(file: BinaryIO) -> dict[str, Any]:
     return {"rows": found}
 
 
-def _find_columns(rows: Iterator[tuple[object, ...]]) -> dict[str, int] | None:
+def _find_header(rows: Iterator[tuple[object, ...]]) -> list[str]:
     """
-    Read up to the row of headers, and return where the columns are by name; None where there is no such row.
+    Read up to the row of headers, and return their names; none where there is no such row.
     """
+    best: list[str] = []
     for row in islice(rows, _HEADER_ROWS):
         names = [value.strip().casefold() if isinstance(value, str) else "" for value in row]
-        places = {name: names.index(name) for name in _NOTES_COLUMNS if name in names}
-        if "finding_id" in places and any(name in places for name in _WRITTEN):
-            return places
-    return None
+        if "finding_id" in names:
+            return names
+        if sum(name in names for name in _WRITTEN) > sum(name in best for name in _WRITTEN):
+            best = names
+    return best
+
+
+def _holds_notes(title: str, header: list[str]) -> bool:
+    """
+    Say whether a sheet holds notes. Raises where it should, and a column is not there or there twice.
+
+    A sheet of any title does that has one of the columns that people fill in beside `finding_id`.
+    """
+    ours = _NOTES_SHEET.fullmatch(title.strip().casefold())
+    if not ours and not ("finding_id" in header and any(name in header for name in _WRITTEN)):
+        return False
+    for name in _NEEDED:
+        if name not in header:
+            raise DocumentError(
+                f"sheet {title[:60]!r} has no column {name}: give its header back its name, or take out the "
+                "sheet if it holds no notes"
+            )
+        if header.count(name) > 1:
+            raise DocumentError(f"sheet {title[:60]!r} has two columns {name}: rename one of them")
+    return True
+
+
+def _list_notes(
+    rows: Iterator[tuple[object, ...]], places: dict[str, int]
+) -> Iterator[dict[str, str]]:
+    """
+    Yield the rows in which something is written. A column that says whom a row is about is there even if empty.
+    """
+    for row in rows:
+        texts = {
+            name: _write_text(row[place]) if place < len(row) else ""
+            for name, place in places.items()
+        }
+        if any(texts[name] for name in _WRITTEN):
+            yield {name: text for name, text in texts.items() if text or name in _ABOUT}
 
 
 def _write_text(value: object) -> str:
@@ -252,13 +290,15 @@ def _write_text(value: object) -> str:
             text = ""
         case bool():
             text = str(value).upper()
-        case float() if value == int(value):
+        case float() if value.is_integer():
             text = str(int(value))
         case datetime():
             text = value.isoformat(" ", "minutes")
         case _:
             text = getattr(value, "text", None) or str(value)
     text = _CODE.sub(lambda match: chr(int(match[1], 16)), text[:_LONGEST])
+    # Codes name characters beyond the first 65,536 in two halves; one half alone is no character.
+    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text.replace("\r\n", "\n").strip()
 
 

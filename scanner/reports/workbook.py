@@ -46,7 +46,7 @@ def draw_workbook(
         book = Book(workbook, page, row_limit, witness)
         cover = open_summary(workbook, page)
         extents: dict[str, list[Extent]] = {}
-        for layout, batches in list_contents(run, extras, row_limit):
+        for layout, batches in list_contents(run, extras):
             extents[layout.title] = write_table(book, layout, batches)
         write_method(workbook, run, page)
         write_summary(cover, run, extras, extents)

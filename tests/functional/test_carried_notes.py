@@ -19,7 +19,9 @@ from scanner.cli import app
 from scanner.errors import SettingsError
 from scanner.evidence.quarantine import Limits
 from scanner.evidence.store import hash_file
+from scanner.reports.extras import Extras
 from scanner.reports.notes import LEFT_OVER, collect_notes, read_notes
+from scanner.reports.workbook import render_workbook
 
 HARM = '=HYPERLINK("http://evil.example/","x")'
 
@@ -57,6 +59,18 @@ def write_notes(
                 cell.data_type = "s"
     workbook.save(target)
     return target
+
+
+def change_part(path, name, change):
+    """
+    Put other content in the place of a part of a workbook.
+    """
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts[name] = change(parts[name])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part, content in parts.items():
+            archive.writestr(part, content)
 
 
 def list_ids(folder):
@@ -199,7 +213,7 @@ def test_columns_are_found_by_their_headers(folder, tmp_path):
     (first, *_) = list_ids(folder)
     old = write_notes(
         tmp_path / "moved.xlsx",
-        ("Note ", "x", "FINDING_ID"),
+        ("Note ", "x", "FINDING_ID", "Status", "ASSIGNEE"),
         ("moved", "", first),
         columns=("our own heading",),
         title="Findings 2",
@@ -207,7 +221,7 @@ def test_columns_are_found_by_their_headers(folder, tmp_path):
 
     notes = read_notes(old)
 
-    assert notes.take(first) == {"status": None, "assignee": None, "note": "moved"}
+    assert notes.take(first, {}) == {"status": None, "assignee": None, "note": "moved"}
 
 
 @pytest.mark.parametrize(
@@ -237,7 +251,7 @@ def test_a_workbook_without_findings_is_refused(tmp_path):
     """
     Somebody else's, or one of CSV columns that are not ours.
     """
-    old = write_notes(tmp_path / "old.xlsx", ("a", "b"), columns=("id", "note"))
+    old = write_notes(tmp_path / "old.xlsx", ("a", "b"), columns=("id", "note"), title="Tasks")
 
     with pytest.raises(SettingsError, match="has no sheet Findings with the columns finding_id"):
         read_notes(old)
@@ -268,11 +282,7 @@ def test_a_workbook_that_was_made_to_do_harm_is_refused(tmp_path, harm):
     Entities, a zip bomb, XML without end.
     """
     old = write_notes(tmp_path / "old.xlsx")
-    with zipfile.ZipFile(old) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(old, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in (parts | {"xl/worksheets/sheet1.xml": harm}).items():
-            archive.writestr(name, content)
+    change_part(old, "xl/worksheets/sheet1.xml", lambda _: harm)
 
     with pytest.raises(SettingsError, match=r"--carry-notes .*old\.xlsx: "):
         read_notes(old, Limits(cpu=5, wall=20))
@@ -312,9 +322,176 @@ def test_the_first_of_two_rows_counts():
 
     notes = collect_notes("x", "0", [row, dict(row), {**row, "status": "fixed"}])
 
-    assert notes.take("0" * 24)["status"] == "open"
-    assert [note.texts["status"] for note, _ in notes.surplus] == ["fixed"]
-    assert next(notes.list_left())[4] == "fixed"
+    assert notes.take("0" * 24, {})["status"] == "open"
+    ((*_, status, _, _, why),) = notes.list_left()
+    assert status == "fixed"
+    assert why.startswith("another row before it")
+
+
+def edit_workbook(folder, target, change):
+    """
+    Change the run's own workbook as people do: `change` is given it, Findings and where its columns are.
+    """
+    workbook = openpyxl.load_workbook(find_workbook(folder))
+    sheet: Any = workbook["Findings"]
+    change(workbook, sheet, {cell.value: cell.column for cell in sheet[1]})
+    workbook.save(target)
+    return target
+
+
+@pytest.mark.parametrize("lost", ["status", "assignee", "note", "finding_id"])
+def test_a_renamed_column_is_refused_and_named(folder, tmp_path, lost):
+    """
+    What stands in it would be lost without a word: the sheet and the column that is missing are named.
+    """
+
+    def rename(_, sheet, places):
+        sheet.cell(2, places["note"]).value = "keep me"
+        sheet.cell(1, places[lost]).value = "Notes (team)"
+
+    old = edit_workbook(folder, tmp_path / "old.xlsx", rename)
+
+    with pytest.raises(SettingsError, match=f"sheet 'Findings' has no column {lost}"):
+        read_notes(old)
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    """
+    Nobody knows which of the two is meant.
+    """
+    columns = ("finding_id", "status", "assignee", "note", "Note")
+    old = write_notes(tmp_path / "old.xlsx", ("0" * 24,), columns=columns)
+
+    with pytest.raises(SettingsError, match="has two columns note"):
+        read_notes(old)
+
+
+def test_a_sheet_is_found_under_another_title(folder, tmp_path):
+    """
+    By its columns, also beside a sheet of notes that were left over.
+    """
+
+    def rename(workbook, sheet, places):
+        sheet.cell(2, places["note"]).value = "in a renamed sheet"
+        sheet.title = "My own"
+        left = workbook.create_sheet(LEFT_OVER)
+        left.append(("finding_id", "status", "assignee", "note", "why"))
+        left.append(("e" * 24, None, None, "left over", None))
+
+    old = edit_workbook(folder, tmp_path / "old.xlsx", rename)
+
+    notes = read_notes(old)
+
+    assert [row[-2] for row in notes.list_left()] == ["in a renamed sheet", "left over"]
+
+
+def test_notes_that_were_left_over_are_not_all_there_is(tmp_path):
+    """
+    A workbook with that sheet alone has lost its findings, and is refused.
+    """
+    columns = ("finding_id", "status", "assignee", "note", "why")
+    row = ("e" * 24, None, None, "left over", None)
+    old = write_notes(tmp_path / "old.xlsx", row, columns=columns, title=LEFT_OVER)
+
+    with pytest.raises(SettingsError, match="has no sheet Findings"):
+        read_notes(old)
+
+
+def test_a_note_never_lands_beside_another_finding(folder, tmp_path):
+    """
+    A row of one user that came to have another's finding_id, as half a sort does, is left over with the reason.
+    """
+
+    def sort_half(_, sheet, places):
+        sheet.cell(2, places["note"]).value = "accepted for this one alone"
+        sheet.cell(2, places["finding_id"]).value = sheet.cell(4, places["finding_id"]).value
+        sheet.cell(4, places["note"]).value = "this is right"
+        sheet.cell(5, places["note"]).value = "so is this"
+        sheet.cell(5, places["account_id"]).value = int(sheet.cell(5, places["account_id"]).value)
+
+    old = edit_workbook(folder, tmp_path / "old.xlsx", sort_half)
+
+    done = render(folder, "--format", "xlsx", "--carry-notes", old)
+    path = done.stdout.splitlines()[-1]
+
+    rows = read_rows(path, "Findings")
+    noted = {index: row["note"].value for index, row in enumerate(rows, 2) if row["note"].value}
+    assert noted == {4: "this is right", 5: "so is this"}
+    (left,) = read_rows(path, LEFT_OVER)
+    assert left["note"].value == "accepted for this one alone"
+    assert left["user"].value == rows[0]["user"].value
+    assert left["why"].value == "its finding_id is that of another account, user or check"
+    assert (
+        "1 row with notes could not be used: its finding_id is that of another account, user or check."
+        in done.stdout.splitlines()
+    )
+
+
+def test_names_that_do_harm_keep_their_notes(tmp_path):
+    """
+    A row is known by what stands in it, also where a name was made visible, escaped or cut.
+    """
+    run = fixture.write_run(tmp_path, fixture.hostile())
+    (path,) = render_workbook(run, tmp_path)
+    workbook = openpyxl.load_workbook(path)
+    sheet: Any = workbook["Findings"]
+    for row in range(2, sheet.max_row + 1):
+        sheet.cell(row, sheet.max_column).value = f"note {row}"
+    workbook.save(tmp_path / "old.xlsx")
+    notes = read_notes(tmp_path / "old.xlsx")
+
+    (again,) = render_workbook(run, tmp_path / "again", Extras(notes=notes))
+
+    found = [row["note"].value for row in read_rows(again, "Findings")]
+    assert found == [f"note {row}" for row in range(2, sheet.max_row + 1)]
+    assert list(notes.list_left()) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("_xD800_ lone", "\ufffd lone"),
+        ("lone _xDC00_", "lone \ufffd"),
+        ("_xD83D__xDE00_ whole", "\U0001f600 whole"),
+        ("_xDE00__xD83D_x", "\ufffd\ufffdx"),
+    ],
+)
+def test_half_a_character_stops_nothing(folder, tmp_path, written, read):
+    """
+    Excel's codes can name one half of a character alone: it becomes a sign that stands for it.
+    """
+    (first, *_) = list_ids(folder)
+    old = write_notes(tmp_path / "old.xlsx", (first, "open", None, written))
+
+    done = render(folder, "--format", "xlsx", "--carry-notes", old)
+
+    assert done.exit_code == 0, done.stderr
+    rows = read_rows(done.stdout.splitlines()[-1], "Findings")
+    assert rows[0]["note"].value == read
+
+
+def test_a_number_beyond_all_measure_is_a_note(tmp_path):
+    """
+    A cell can hold one; it is no reason to refuse the other notes.
+    """
+    old = write_notes(tmp_path / "old.xlsx", ("0" * 24, "open", None, 12345))
+    change_part(old, "xl/worksheets/sheet1.xml", lambda xml: xml.replace(b"12345", b"1e999"))
+
+    notes = read_notes(old)
+
+    assert notes.take("0" * 24, {})["note"] == "inf"
+
+
+def test_it_is_said_what_is_not_carried_over(carried):
+    """
+    Columns that people added and comments on cells stay in the old workbook.
+    """
+    done, _, _ = carried
+
+    assert (
+        "Only status, assignee and note are carried over: columns that people added, comments on cells and "
+        "colours stay in that file." in done.stdout.splitlines()
+    )
 
 
 def draw_sample(folder, *words):

@@ -10,6 +10,7 @@ import reports_fixture as fixture
 from scanner.evidence import StoredRun
 from scanner.evidence.tables import FINDINGS
 from scanner.model import Selection
+from scanner.reports.sheets import INK, PAPER
 from scanner.reports.workbook import render_workbook
 
 SHEETS = [
@@ -123,6 +124,66 @@ def test_values_keep_their_types(ordinary):
     cell = workbook["Accounts"].cell(2, list(account).index("generated_time") + 1)
     assert cell.is_date
     assert "UTC" in cell.number_format
+
+
+def test_true_and_false_are_words_in_every_program(ordinary):
+    """
+    With a format of their own: LibreOffice shows some bare ones as 0 and 1.
+    """
+    _, workbook = ordinary
+
+    for name in ("Users", "Root", "Findings", "Accounts"):
+        cells = [cell for row in workbook[name].iter_rows() for cell in row]
+        formats = {cell.number_format for cell in cells if isinstance(cell.value, bool)}
+        assert formats <= {'"TRUE";"TRUE";"FALSE"'}, name
+    assert any(isinstance(cell.value, bool) for row in workbook["Root"].iter_rows() for cell in row)
+
+
+def test_no_link_leads_to_a_row_that_sorting_moves(ordinary):
+    """
+    Within the workbook a link leads to the top of a sheet, and to nothing below it.
+    """
+    _, workbook = ordinary
+
+    places = {
+        cell.hyperlink.location
+        for sheet in workbook
+        for row in sheet.iter_rows()
+        for cell in row
+        if cell.hyperlink and not cell.hyperlink.target
+    }
+    assert places
+    assert {place.rpartition("!")[2] for place in places} == {"A1"}
+
+
+def test_the_chart_of_console_users_shows_who_is_not_clear(eventful):
+    """
+    A bar for each of the three: none is left out because nothing is known of it.
+    """
+    _, workbook = eventful
+    sheet = workbook["Summary"]
+
+    shown = []
+    for chart in sheet._charts:
+        (series,) = chart.series
+        cells = sheet[series.cat.numRef.f.rpartition("!")[2].replace("$", "")]
+        if chart.tagname == "barChart":
+            shown.append([cell.value for (cell,) in cells])
+            assert len(series.dPt) == len(cells)
+    assert ["with MFA", "without MFA", "Not clear"] in shown
+
+
+def test_a_tall_header_is_dark_only_where_its_words_are(ordinary):
+    """
+    The controls' check names stand upright; beside them the header is paper, and no block of ink.
+    """
+    _, workbook = ordinary
+    sheet = workbook["Controls"]
+
+    looks = {(cell.alignment.textRotation, cell.fill.fgColor.rgb[-6:]) for cell in sheet[1]}
+    assert looks == {(90, INK), (0, PAPER)}
+    assert sheet.row_dimensions[1].height < 190
+    assert {cell.fill.fgColor.rgb[-6:] for cell in workbook["Root"][1]} == {INK}
 
 
 def test_the_summary_equals_summary_json(ordinary):
