@@ -1,7 +1,7 @@
 """
 How what was found is put right: the commands and the policy that the PDF prints, for the run's own partition.
 
-Commands hold names such as USER and ACCOUNT for a person to replace, and never a name from the evidence: a user
+Commands hold names such as USER and SERIAL for a person to replace, and never a name from the evidence: a user
 may be called anything, and a command line is copied. The sentences around them stand in `remediation.html`.
 """
 
@@ -27,6 +27,7 @@ The partition whose root users have no console, and so neither a password nor MF
 _SELF_SERVICE = (
     "iam:CreateVirtualMFADevice",
     "iam:EnableMFADevice",
+    "iam:GetMFADevice",
     "iam:ListMFADevices",
     "iam:ListVirtualMFADevices",
     "iam:ResyncMFADevice",
@@ -50,7 +51,7 @@ def build_remediation(partition: str) -> dict[str, Any]:
         "partition": partition,
         "commands": build_commands(partition),
         "policy": write_policy(deny_without_mfa(partition)).split("\n"),
-        "condition": write_policy(limit_to_users()).split("\n"),
+        "service_control": write_policy(deny_people_without_mfa(partition)).split("\n"),
         "exempt": _SELF_SERVICE,
     }
 
@@ -83,18 +84,34 @@ def build_commands(partition: str) -> Mapping[str, Sequence[str]]:
         ),
         "password": ("aws iam delete-login-profile --user-name USER",),
         "resync": (
-            f"aws iam resync-mfa-device --user-name USER --serial-number {device} \\",
+            "aws iam resync-mfa-device --user-name USER --serial-number SERIAL \\",
             "    --authentication-code1 123456 --authentication-code2 654321",
         ),
         "lost": (
-            f"aws iam deactivate-mfa-device --user-name USER --serial-number {device}",
-            f"aws iam delete-virtual-mfa-device --serial-number {device}",
+            "aws iam list-mfa-devices --user-name USER",
+            "aws iam deactivate-mfa-device --user-name USER --serial-number SERIAL",
         ),
+        "unassigned": ("aws iam delete-virtual-mfa-device --serial-number SERIAL",),
+        "path": ("aws iam update-user --user-name USER --new-path /people/",),
         "root": (
+            "aws organizations enable-aws-service-access --service-principal iam.amazonaws.com",
             "aws iam enable-organizations-root-credentials-management",
             "aws iam enable-organizations-root-sessions",
-            "aws sts assume-root --target-principal ACCOUNT \\",
+        ),
+        "assume": (
+            "aws sts assume-root --region REGION --target-principal ACCOUNT \\",
             f"    --task-policy-arn arn={task}",
+        ),
+        # Without a name of a user these are about whoever calls, so the caller is looked at first.
+        "delete": (
+            "aws sts get-caller-identity",
+            "aws iam delete-login-profile",
+            "aws iam list-access-keys",
+            "aws iam delete-access-key --access-key-id KEY",
+            "aws iam list-signing-certificates",
+            "aws iam delete-signing-certificate --certificate-id CERTIFICATE",
+            "aws iam list-mfa-devices",
+            "aws iam deactivate-mfa-device --serial-number SERIAL",
         ),
     }
 
@@ -128,6 +145,7 @@ def deny_without_mfa(partition: str) -> dict[str, Any]:
                 "Effect": "Allow",
                 "Action": [
                     "iam:EnableMFADevice",
+                    "iam:GetMFADevice",
                     "iam:ListMFADevices",
                     "iam:ResyncMFADevice",
                     "iam:GetUser",
@@ -143,26 +161,36 @@ def deny_without_mfa(partition: str) -> dict[str, Any]:
                 "Condition": _WITH_MFA,
             },
             {
-                "Sid": "DenyAllElseWithoutMFA",
+                "Sid": "DenyOthersDevicesWithoutMFA",
                 "Effect": "Deny",
-                "NotAction": list(_SELF_SERVICE),
-                "Resource": "*",
+                "Action": ["iam:EnableMFADevice", "iam:ResyncMFADevice"],
+                "NotResource": own,
                 "Condition": _WITHOUT_MFA,
             },
+            _deny_all_else(_WITHOUT_MFA),
         ],
     }
 
 
-def limit_to_users() -> dict[str, Any]:
+def deny_people_without_mfa(partition: str) -> dict[str, Any]:
     """
-    Return the condition under which such a denial may stand in a service control policy: about IAM users alone.
+    Return the denial as a service control policy: of IAM users under the path /people/, and of no one else.
     """
+    people = {
+        **_WITHOUT_MFA,
+        "ArnLike": {"aws:PrincipalArn": f"arn:{partition}:iam::*:user/people/*"},
+        "Bool": {"aws:ViaAWSService": "false"},
+    }
+    return {"Version": "2012-10-17", "Statement": [_deny_all_else(people)]}
+
+
+def _deny_all_else(condition: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "Condition": {
-            **_WITHOUT_MFA,
-            "ArnLike": {"aws:PrincipalArn": "arn:*:iam::*:user/*"},
-            "Bool": {"aws:ViaAWSService": "false"},
-        }
+        "Sid": "DenyAllElseWithoutMFA",
+        "Effect": "Deny",
+        "NotAction": list(_SELF_SERVICE),
+        "Resource": "*",
+        "Condition": condition,
     }
 
 
@@ -173,14 +201,14 @@ def write_policy(policy: Mapping[str, Any]) -> str:
     return _write(policy, "")
 
 
-def _write(value: object, indent: str) -> str:
+def _write(value: object, indent: str, key: str = "") -> str:
     short = json.dumps(value)
-    if not isinstance(value, dict | list) or (indent and len(indent + short) <= _LINE):
+    if not isinstance(value, dict | list) or (indent and len(indent + key + short) <= _LINE):
         return short
     deeper = f"{indent}    "
     if isinstance(value, dict):
         lines = [
-            f"{deeper}{json.dumps(key)}: {_write(item, deeper)}" for key, item in value.items()
+            f"{deeper}{json.dumps(key)}: {_write(item, deeper, key)}" for key, item in value.items()
         ]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     if all(isinstance(item, str) for item in value):

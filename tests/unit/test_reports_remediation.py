@@ -10,13 +10,14 @@ from scanner.reports.remediation import (
     CONSOLES,
     build_commands,
     build_remediation,
+    deny_people_without_mfa,
     deny_without_mfa,
 )
 
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov", "aws-iso-b")
-BY_THE_CLI = {"--outfile", "--bootstrap-method"}
+BY_THE_CLI = {"--outfile", "--bootstrap-method", "--region"}
 """
-Options that the AWS CLI has in place of what the API answers.
+Options of the AWS CLI itself, or that it has in place of what the API answers.
 """
 
 
@@ -55,8 +56,8 @@ def test_the_policy_that_is_printed_is_json(partition):
     printed = build_remediation(partition)
 
     assert json.loads("\n".join(printed["policy"])) == deny_without_mfa(partition)
-    assert set(json.loads("\n".join(printed["condition"]))) == {"Condition"}
-    assert max(map(len, printed["policy"])) < 120
+    assert json.loads("\n".join(printed["service_control"])) == deny_people_without_mfa(partition)
+    assert max(map(len, printed["policy"] + printed["service_control"])) < 120
 
 
 @pytest.mark.parametrize("partition", PARTITIONS)
@@ -66,7 +67,11 @@ def test_every_arn_lies_in_the_partition_of_the_run(partition):
     """
     printed = build_remediation(partition)
     text = "\n".join(
-        [*printed["policy"], *(x for lines in printed["commands"].values() for x in lines)]
+        [
+            *printed["policy"],
+            *printed["service_control"],
+            *(x for lines in printed["commands"].values() for x in lines),
+        ]
     )
 
     arns = re.findall(r"arn:([a-z-]+):", text)
@@ -78,17 +83,66 @@ def test_the_denial_leaves_a_way_to_enrol_and_denies_keys_without_mfa():
     """
     A first sign-in is not locked out, and a request that does not say whether there was MFA is denied.
     """
-    *allowed, denial = deny_without_mfa("aws")["Statement"]
+    *others, denial = deny_without_mfa("aws")["Statement"]
 
     assert denial["Effect"] == "Deny"
     assert denial["Condition"] == {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}
     exempt = set(denial["NotAction"])
     assert {"iam:ChangePassword", "iam:EnableMFADevice", "sts:GetSessionToken"} <= exempt
     assert not {"iam:DeactivateMFADevice", "iam:DeleteVirtualMFADevice"} & exempt
-    for statement in allowed:
+    for statement in others:
         actions = statement["Action"]
         names = {actions} if isinstance(actions, str) else set(actions)
         assert names <= exempt or "Condition" in statement
+
+
+def test_without_mfa_nobody_enrols_a_device_for_somebody_else():
+    """
+    What is exempt from the denial is denied again for every user but oneself, whatever else is allowed.
+    """
+    statements = deny_without_mfa("aws")["Statement"]
+
+    own = next(
+        s for s in statements if s["Effect"] == "Allow" and "iam:EnableMFADevice" in s["Action"]
+    )
+    denial = next(s for s in statements if "NotResource" in s)
+    assert denial["Effect"] == "Deny"
+    assert {"iam:EnableMFADevice", "iam:ResyncMFADevice"} <= set(denial["Action"])
+    assert denial["NotResource"] == own["Resource"]
+    assert all("${aws:username}" in arn for arn in denial["NotResource"])
+    assert denial["Condition"] == statements[-1]["Condition"]
+
+
+def test_the_service_control_policy_only_denies_and_only_people():
+    """
+    It holds no grant, which would grant nothing, and names people by their path: a workload's IAM user is none.
+    """
+    (denial,) = deny_people_without_mfa("aws")["Statement"]
+
+    assert denial["Effect"] == "Deny"
+    assert denial["NotAction"] == deny_without_mfa("aws")["Statement"][-1]["NotAction"]
+    assert denial["Condition"]["ArnLike"] == {"aws:PrincipalArn": "arn:aws:iam::*:user/people/*"}
+    assert denial["Condition"]["Bool"] == {"aws:ViaAWSService": "false"}
+
+
+def test_what_is_deleted_as_root_names_no_user_and_begins_with_who_calls():
+    """
+    With another caller's credentials the same commands would delete that caller's own.
+    """
+    first, *rest = build_commands("aws")["delete"]
+
+    assert first == "aws sts get-caller-identity"
+    assert not any("--user-name" in line for line in rest)
+
+
+def test_a_lost_device_is_looked_up_before_it_is_removed():
+    """
+    Its serial number is what AWS lists, and never made up from the user's name.
+    """
+    first, *rest = build_commands("aws")["lost"]
+
+    assert first == "aws iam list-mfa-devices --user-name USER"
+    assert all("--serial-number SERIAL" in line for line in rest)
 
 
 def test_every_action_of_the_policy_exists():
