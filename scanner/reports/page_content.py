@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from scanner.checks import title_check
 from scanner.evidence import StoredRun
 from scanner.frameworks import Framework
 from scanner.history import describe_gap
@@ -90,6 +91,7 @@ def build_content(run: StoredRun) -> dict[str, Any]:
         "results": [(verdict, VERDICTS[verdict]) for verdict in _RESULTS],
         "acceptances": facts.list_accepted_risks(run),
         "checks": [(check, facts.list_check_figures(check)) for check in summary.checks],
+        "titles": {check.check: title_check(check.check) for check in summary.checks},
         "grids": grids,
         "settings": encode_json(describe_settings(summary, grids)),
         "tables": {

@@ -4,6 +4,7 @@ What the PDF's template is filled with: plain values, grouped as they stand on t
 
 from typing import Any
 
+from scanner.checks import title_check
 from scanner.evidence import StoredRun
 from scanner.reports import facts, method
 from scanner.reports.annexes import plan_annexes
@@ -122,6 +123,7 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
         "verdict_words": facts.describe_verdicts(summary),
         "accepted_words": describe_accepted(summary),
         "asked": facts.describe_asked(summary),
+        "titles": {check.check: title_check(check.check) for check in summary.checks},
         "population": facts.describe_population(run),
         "overview": build_summary_page(run, accounts, census.console),
         "frameworks": list_frameworks(run),
