@@ -2,7 +2,6 @@
 What the page's template is filled with: the summary's figures, bars beside them, and the tables to filter.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from scanner.history import describe_gap
 from scanner.model import AccountOutcome, Severity, Verdict
 from scanner.reports import facts, method
 from scanner.reports.breakdown import count_severities
+from scanner.reports.control_pages import RESULTS, count_results
 from scanner.reports.page_charts import Bar, draw_bars
 from scanner.reports.page_grids import describe_settings, list_grids
 from scanner.reports.page_tables import (
@@ -28,7 +28,6 @@ from scanner.reports.tables import list_records
 from scanner.reports.wording import (
     NO_PREVIOUS_RUN,
     TITLE,
-    VERDICTS,
     complete,
     conclude,
     count,
@@ -45,14 +44,6 @@ _VERDICTS = (
     (Verdict.FAIL, "exceptions"),
     (Verdict.NEEDS_REVIEW, "leads to review"),
     (Verdict.UNKNOWN, "unable to determine"),
-)
-_RESULTS = (
-    Verdict.FAIL,
-    Verdict.NEEDS_REVIEW,
-    Verdict.UNKNOWN,
-    Verdict.PASS,
-    Verdict.NOT_APPLICABLE,
-    Verdict.NOT_TESTED,
 )
 
 
@@ -88,7 +79,7 @@ def build_content(run: StoredRun) -> dict[str, Any]:
             _describe_framework(run, framework, list_records(run.controls()))
             for framework in run.frameworks
         ],
-        "results": [(verdict, VERDICTS[verdict]) for verdict in _RESULTS],
+        "results": RESULTS,
         "acceptances": facts.list_accepted_risks(run),
         "checks": [(check, facts.list_check_figures(check)) for check in summary.checks],
         "titles": {check.check: title_check(check.check) for check in summary.checks},
@@ -189,7 +180,7 @@ def _describe_framework(
     return {
         "catalog": framework,
         "scope": facts.describe_scope(run.summary, framework.id),
-        "counts": Counter(row["verdict"] for row in results.values()),
+        "counts": count_results(framework, rows),
         "controls": [
             {"control": control, "row": row, "words": describe_result(framework, row)}
             for control in framework.controls

@@ -12,7 +12,7 @@ from scanner.reports.attachments import collect_attachments
 from scanner.reports.census import take_census
 from scanner.reports.change_pages import describe_changes
 from scanner.reports.container import LEVELS
-from scanner.reports.control_pages import list_frameworks
+from scanner.reports.control_pages import RESULTS, list_frameworks
 from scanner.reports.doubts import build_doubts, build_ledger
 from scanner.reports.finding_pages import build_findings
 from scanner.reports.remediation import build_remediation
@@ -127,6 +127,7 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
         "population": facts.describe_population(run),
         "overview": build_summary_page(run, accounts, census.console),
         "frameworks": list_frameworks(run),
+        "results": RESULTS,
         "frameworks_on_cover": FRAMEWORKS_ON_COVER,
         "findings": build_findings(run, annexes),
         "volumes": describe_annexes(run, annexes),
