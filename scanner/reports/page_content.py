@@ -32,6 +32,7 @@ from scanner.reports.wording import (
     conclude,
     count,
     describe_accepted,
+    describe_moves,
     describe_parent,
     describe_result,
     format_moment,
@@ -169,6 +170,7 @@ def _describe_changes(summary: Summary) -> dict[str, Any]:
         "none": NO_PREVIOUS_RUN,
         "gap": describe_gap(previous, summary.window.started),
         "counts": list_changes(summary),
+        "moves": describe_moves(summary),
         "trend": list(zip(summary.trend, bars, strict=True)),
     }
 

@@ -279,18 +279,24 @@ def describe_selection(summary: Summary) -> str:
 
 def list_changes(summary: Summary) -> list[tuple[str, int]]:
     """
-    Return how many findings and accounts changed since the previous run, and how.
-
-    The first three add up to the findings of this run; the last two are numbers of accounts.
+    Return how many findings changed since the previous run, and how. The first three add up to those of this run.
     """
     states = (State.NEW, State.REOPENED, State.STILL_OPEN, State.FIXED, State.NOT_SCANNED)
     counts = [(CHANGES[state], str(state)) for state in states]
-    counts += [
-        ("in accounts that left", str(State.ACCOUNT_LEFT)),
-        ("accounts that joined", "accounts-joined"),
-        ("accounts that left", "accounts-left"),
-    ]
+    counts.append(("in accounts that left", str(State.ACCOUNT_LEFT)))
     return [(words, summary.changes.get(key, 0)) for words, key in counts]
+
+
+def describe_moves(summary: Summary) -> str:
+    """
+    Say in a sentence how many accounts joined the organization and left it since the previous run.
+    """
+    moves = [
+        f"{count(number, 'account')} {verb}"
+        for verb in ("joined", "left")
+        if (number := summary.changes.get(f"accounts-{verb}", 0))
+    ]
+    return f"{' and '.join(moves) or 'No account joined or left'}."
 
 
 _SETTLED = (
