@@ -7,7 +7,15 @@ One topic is one module; importing this package registers them all. `CHECKS` map
 
 from scanner.checks import certificates, collection, keys, mfa, passwords, root, users
 from scanner.checks.collection import EVIDENCE_CHECKS
-from scanner.checks.registry import CHECKS, BoundCheck, Check, NoParameters, Parameters, Subject
+from scanner.checks.registry import (
+    CHECKS,
+    BoundCheck,
+    Check,
+    NoParameters,
+    Parameters,
+    Subject,
+    title_check,
+)
 
 __all__ = [
     "CHECKS",
@@ -23,5 +31,6 @@ __all__ = [
     "mfa",
     "passwords",
     "root",
+    "title_check",
     "users",
 ]

@@ -45,6 +45,10 @@ def _grade(rows: pd.DataFrame, _: NoParameters) -> Sequence[Severity]:
     observe=_observe,
     tells=("cert_1_last_rotated", "cert_2_last_rotated"),
     grade=_grade,
+    graded=(
+        f"medium where an active certificate is more than {_OLD_DAYS} whole days old, or nobody can tell its age; "
+        "else low"
+    ),
 )
 def judge_signing_cert_active(table: pd.DataFrame, parameters: NoParameters) -> pd.Series:  # noqa: ARG001
     """

@@ -23,6 +23,14 @@ class AgeLimit(Parameters):
     days: int = Field(ge=0, le=36500)
     operator: Operator
 
+    @property
+    def threshold(self) -> str:
+        """
+        The limit in words: `45 days or more`, `more than 90 days`.
+        """
+        days = f"{self.days} day{'' if self.days == 1 else 's'}"
+        return f"{days} or more" if self.operator == "at-least" else f"more than {days}"
+
     def exceeds(self, days: pd.Series) -> pd.Series:
         """
         Tell which ages (Int64) are an exception, as a nullable boolean: <NA> where the age is missing.

@@ -76,6 +76,10 @@ def _grade_user(rows: pd.DataFrame, _: NoParameters) -> Sequence[Severity]:
     observe=_observe_user,
     tells=(_USED, *_KEYS),
     grade=_grade_user,
+    graded=(
+        f"critical where the user last signed in at most {LATELY} whole days before the report; medium where no "
+        "sign-in is on record and no access key is active; else high"
+    ),
 )
 def judge_console_no_mfa(table: pd.DataFrame, parameters: NoParameters) -> pd.Series:  # noqa: ARG001
     """

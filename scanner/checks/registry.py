@@ -31,6 +31,13 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    @property
+    def threshold(self) -> str:
+        """
+        What tells one use of a check from another, in words that stand behind its title; empty where nothing does.
+        """
+        return ""
+
 
 class NoParameters(Parameters):
     """
@@ -76,6 +83,7 @@ class Check:
     `condition` says when an exception is noted, in words that an auditor can test by hand, with the
     parameters' names in braces; `exempt` says whom of its subjects the check does not apply to (None: it
     applies to all), `columns` names the columns it judges by, and `tells` further ones that its words or its severity are made of.
+    `graded` says in words how `grade` decides, as it is printed beside the condition.
     `explain` says why a verdict is unknown, where the columns that are not
     clear do not say enough. A lead is something to ask about, never an exception by itself: where
     another check says fail it says needs-review.
@@ -93,6 +101,7 @@ class Check:
     parameters: type[Parameters] = NoParameters
     tells: tuple[str, ...] = ()
     grade: Grade | None = None
+    graded: str | None = None
     explain: Observe | None = None
     is_lead: bool = False
 
@@ -197,6 +206,7 @@ def check(  # noqa: PLR0913 - a check's facts are written once, by name, where i
     parameters: type[Parameters] = NoParameters,
     tells: tuple[str, ...] = (),
     grade: Grade | None = None,
+    graded: str | None = None,
     explain: Observe | None = None,
     is_lead: bool = False,
 ) -> Callable[[Judge], Judge]:
@@ -220,12 +230,33 @@ def check(  # noqa: PLR0913 - a check's facts are written once, by name, where i
             parameters,
             tells,
             grade,
+            graded,
             explain,
             is_lead,
         )
         return judge
 
     return register
+
+
+def title_check(name: str) -> str:
+    """
+    Return the title of a check by its column's name, with the threshold that it ran with.
+
+    A check that several frameworks ask for with thresholds of their own is told apart by it. What is no check's
+    name is returned as it is.
+    """
+    id_, _, changed = name.partition(":")
+    known = CHECKS.get(id_)
+    if known is None:
+        return name
+    try:
+        given = dict(pair.split("=", 1) for pair in changed.split(",")) if changed else {}
+        threshold = known.parameters.model_validate_strings(given).threshold
+    except ValueError:
+        threshold = ""
+    words = threshold or changed.replace(",", ", ")
+    return f"{known.title}, {words}" if words else known.title
 
 
 def decide(

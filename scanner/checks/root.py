@@ -163,6 +163,9 @@ def _grade_credentials(rows: pd.DataFrame, _: NoParameters) -> Sequence[Severity
     observe=_observe_credentials,
     tells=(*_KEY_DATES, *_CERTIFICATE_DATES, "password_present", "managed_centrally"),
     grade=_grade_credentials,
+    graded=(
+        "medium where the organization manages root access centrally; else, or where nobody could tell, info"
+    ),
     is_lead=True,
 )
 def judge_root_credentials_present(table: pd.DataFrame, parameters: NoParameters) -> pd.Series:  # noqa: ARG001

@@ -136,6 +136,13 @@ class StoredRun:
         """
         return read_table(self.folder / "tables" / "accounts.parquet")
 
+    def previous_accounts(self) -> pd.DataFrame | None:
+        """
+        Return the accounts table of the previous run, which this run carries; None where there is none.
+        """
+        path = self.folder / "inputs" / "previous" / "accounts.parquet"
+        return read_table(path) if path.is_file() else None
+
     def findings(self) -> pd.DataFrame:
         """
         Return the findings table, sorted by account id, ARN and check.

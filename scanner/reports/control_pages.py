@@ -3,15 +3,50 @@ The controls of each framework as the PDF prints them: direct ones first, and ea
 """
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scanner.evidence import StoredRun
 from scanner.frameworks import Control, Framework
-from scanner.model import Relation
+from scanner.model import Relation, Verdict
 from scanner.reports import facts
 from scanner.reports.tables import list_records
 from scanner.reports.wording import describe_result
 from scanner.summary import Summary
+
+_UNTESTED = "not tested by this tool"
+
+NO_LEAD = "no-lead"
+"""
+The result of a control whose checks found no lead or nothing to evaluate, among the verdicts.
+"""
+
+RESULTS = (
+    (str(Verdict.FAIL), "exceptions noted"),
+    (str(Verdict.NEEDS_REVIEW), "needs review"),
+    (str(Verdict.UNKNOWN), "unable to determine"),
+    (str(Verdict.PASS), "no exceptions"),
+    (str(Verdict.NOT_APPLICABLE), "not applicable"),
+    (NO_LEAD, "no lead, or nothing to evaluate"),
+    (str(Verdict.NOT_TESTED), "not tested by this tool"),
+)
+"""
+What controls are counted by, in the order of an overview.
+"""
+
+
+def count_results(framework: Framework, rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """
+    Count a framework's controls by result, each of them once. Keys: those of `RESULTS`.
+    """
+    bare = {control.id for control in framework.controls if control.not_tested}
+    return Counter(
+        NO_LEAD
+        if row["verdict"] == Verdict.NOT_TESTED and row["control_id"] not in bare
+        else str(row["verdict"])
+        for row in rows
+        if row["framework"] == framework.id
+    )
 
 
 def list_frameworks(run: StoredRun) -> list[dict[str, Any]]:
@@ -26,7 +61,7 @@ def list_frameworks(run: StoredRun) -> list[dict[str, Any]]:
             "needs_scope": framework.scope_must_be_declared
             and not _is_declared(run.summary, framework.id),
             "groups": _group_controls(framework, rows),
-            "counts": Counter(row["verdict"] for row in rows if row["framework"] == framework.id),
+            "counts": count_results(framework, rows),
         }
         for framework in run.frameworks
     ]
@@ -46,7 +81,7 @@ def _group_controls(
     groups: dict[str, list[dict[str, Any]]] = {
         str(Relation.DIRECT): [],
         str(Relation.SUPPORTING): [],
-        "not tested": [],
+        _UNTESTED: [],
     }
     for control in framework.controls:
         if row := results.get(control.id):
@@ -60,4 +95,4 @@ def _group_controls(
 
 
 def _name_group(control: Control) -> str:
-    return "not tested" if control.not_tested else str(control.relation)
+    return _UNTESTED if control.not_tested else str(control.relation)

@@ -203,9 +203,10 @@ def write_method(workbook: Workbook, run: StoredRun, page: Print) -> None:
     for entry in method.list_conditions(run):
         sheet.paragraph(
             f"{entry.name}: {entry.title} ({entry.severity}; {entry.subject}; {entry.notes})",
-            f"{entry.condition} {entry.reach}",
+            " ".join(filter(None, (entry.condition, entry.reach, entry.grading))),
             entry.parameters,
         )
+    sheet.paragraph("Severity", method.SEVERITY)
     for heading, pairs in (
         ("Stages", method.STEPS),
         ("Calls made to AWS, each needing the permission of its name", method.list_calls(run)),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from scanner.model import Account, AccountId, AccountOutcome
+from scanner.model import Account, AccountId, AccountOutcome, Verdict
 from scanner.reports import facts
 from scanner.reports.annexes import (
     DIFFERENCES_LIMIT,
@@ -70,12 +70,28 @@ def list_ledger(accounts: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         _pick(row, "account_id name ou_path outcome users")
         | {
-            "outcome_words": OUTCOMES[AccountOutcome(row["outcome"])],
+            "outcome_words": describe_outcome(row),
+            "is_stale": is_stale(row),
             "generated": format_moment(row["generated_time"]),
             "age": format_age(row["report_age_seconds"]),
         }
         for row in _list(accounts)
     ]
+
+
+def is_stale(account: Mapping[str, Any]) -> bool:
+    """
+    Tell whether an account was read by a report that was too old, so that nothing is known of its users.
+    """
+    return account.get("report-stale") == Verdict.UNKNOWN
+
+
+def describe_outcome(account: Mapping[str, Any]) -> str:
+    """
+    Say what became of an account, and of the report that was read.
+    """
+    words = OUTCOMES[AccountOutcome(account["outcome"])]
+    return f"{words}, report too old" if is_stale(account) else words
 
 
 def build_ledger(accounts: pd.DataFrame, annexes: Annexes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from scanner.checks import CHECKS, Subject
+from scanner.checks import CHECKS, Subject, title_check
 from scanner.evidence import StoredRun
 from scanner.findings import CONFIRMED_CHECK
 from scanner.history import State
@@ -240,8 +240,7 @@ def _describe(row: Mapping[str, Any], *, is_compared: bool, with_owner: bool) ->
     return {
         "checks": [
             {
-                "title": check.title if check else name,
-                "parameters": name.partition(":")[2].replace(",", ", "),
+                "title": title_check(name),
                 "severity": str(row["severity"]),
             }
         ],

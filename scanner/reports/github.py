@@ -30,6 +30,7 @@ from scanner.reports.wording import (
     conclude,
     count,
     describe_accepted,
+    describe_moves,
     describe_parent,
     format_moment,
     list_changes,
@@ -114,7 +115,8 @@ def _write_figures(run: StoredRun) -> Iterator[str]:
         yield NO_PREVIOUS_RUN
         return
     changes = ", ".join(f"{words}: {number:,}" for words, number in list_changes(summary))
-    yield f"Since the run {quote(summary.previous.run_id)} of {quote(summary.previous.period)}: {changes}."
+    before = f"{quote(summary.previous.run_id)} of {quote(summary.previous.period)}"
+    yield f"Findings since the run {before}: {changes}. {describe_moves(summary)}"
 
 
 def _write_checks(run: StoredRun) -> Iterator[str]:

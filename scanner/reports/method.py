@@ -5,7 +5,7 @@ How the evidence came about and what it cannot show, in words: the same in the P
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scanner.checks import BoundCheck, Subject
+from scanner.checks import BoundCheck, Subject, title_check
 from scanner.evidence import StoredRun
 from scanner.evidence.run import SETTINGS_JSON
 from scanner.evidence.store import read_file
@@ -293,10 +293,20 @@ GLOSSARY: Sequence[tuple[str, str]] = (
 )
 
 
+SEVERITY = (
+    "A severity says how soon somebody should look, in this tool's own grading and in no standard's, and decides "
+    "nothing about a control. It is the check's own for each of its findings, unless the check says that it depends "
+    "on who is affected: then each finding prints the one it was given, and a verdict that could not be reached "
+    "carries the check's own."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """
     What one check tests, as an auditor needs it to test the same by hand.
+
+    `grading` says on what the severity of a finding depends, as a sentence; empty where it is the check's own.
     """
 
     name: str
@@ -304,6 +314,7 @@ class Condition:
     subject: str
     notes: str
     severity: str
+    grading: str
     condition: str
     reach: str
     parameters: str
@@ -316,10 +327,11 @@ def list_conditions(run: StoredRun) -> list[Condition]:
     return [
         Condition(
             name=bound.name,
-            title=bound.check.title,
+            title=title_check(bound.name),
             subject=f"about each {bound.check.subject}",
             notes=_say_notes(bound),
             severity=str(bound.check.severity),
+            grading=f"Severity: {bound.check.graded}." if bound.check.graded else "",
             condition=bound.condition,
             reach=bound.reach,
             parameters=describe_parameters(bound),

@@ -2,18 +2,19 @@
 What the page's template is filled with: the summary's figures, bars beside them, and the tables to filter.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
+from scanner.checks import title_check
 from scanner.evidence import StoredRun
 from scanner.frameworks import Framework
 from scanner.history import describe_gap
 from scanner.model import AccountOutcome, Severity, Verdict
 from scanner.reports import facts, method
 from scanner.reports.breakdown import count_severities
+from scanner.reports.control_pages import RESULTS, count_results
 from scanner.reports.page_charts import Bar, draw_bars
 from scanner.reports.page_grids import describe_settings, list_grids
 from scanner.reports.page_tables import (
@@ -27,11 +28,11 @@ from scanner.reports.tables import list_records
 from scanner.reports.wording import (
     NO_PREVIOUS_RUN,
     TITLE,
-    VERDICTS,
     complete,
     conclude,
     count,
     describe_accepted,
+    describe_moves,
     describe_parent,
     describe_result,
     format_moment,
@@ -44,14 +45,6 @@ _VERDICTS = (
     (Verdict.FAIL, "exceptions"),
     (Verdict.NEEDS_REVIEW, "leads to review"),
     (Verdict.UNKNOWN, "unable to determine"),
-)
-_RESULTS = (
-    Verdict.FAIL,
-    Verdict.NEEDS_REVIEW,
-    Verdict.UNKNOWN,
-    Verdict.PASS,
-    Verdict.NOT_APPLICABLE,
-    Verdict.NOT_TESTED,
 )
 
 
@@ -87,9 +80,10 @@ def build_content(run: StoredRun) -> dict[str, Any]:
             _describe_framework(run, framework, list_records(run.controls()))
             for framework in run.frameworks
         ],
-        "results": [(verdict, VERDICTS[verdict]) for verdict in _RESULTS],
+        "results": RESULTS,
         "acceptances": facts.list_accepted_risks(run),
         "checks": [(check, facts.list_check_figures(check)) for check in summary.checks],
+        "titles": {check.check: title_check(check.check) for check in summary.checks},
         "grids": grids,
         "settings": encode_json(describe_settings(summary, grids)),
         "tables": {
@@ -176,6 +170,7 @@ def _describe_changes(summary: Summary) -> dict[str, Any]:
         "none": NO_PREVIOUS_RUN,
         "gap": describe_gap(previous, summary.window.started),
         "counts": list_changes(summary),
+        "moves": describe_moves(summary),
         "trend": list(zip(summary.trend, bars, strict=True)),
     }
 
@@ -187,7 +182,7 @@ def _describe_framework(
     return {
         "catalog": framework,
         "scope": facts.describe_scope(run.summary, framework.id),
-        "counts": Counter(row["verdict"] for row in results.values()),
+        "counts": count_results(framework, rows),
         "controls": [
             {"control": control, "row": row, "words": describe_result(framework, row)}
             for control in framework.controls

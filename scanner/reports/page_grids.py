@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scanner.checks import CHECKS, Subject
+from scanner.checks import Subject, title_check
 from scanner.model import AccountOutcome, Severity, Verdict
 from scanner.reports.page_tables import ROOT_FACTS
 from scanner.reports.wording import CHANGES, CONFIRMATIONS, MISSING, OUTCOMES, URGENCY, VERDICTS
@@ -115,7 +115,7 @@ def _lay_out_accounts(summary: Summary) -> Grid:
             Column("iam_users", "IAM's count", "number"),
             Column("generated_time", "Report made", "time"),
             *(
-                Column(name, _title(name), "verdict")
+                Column(name, title_check(name), "verdict")
                 for name in _list_checks(summary, Subject.ACCOUNT)
             ),
         ),
@@ -141,7 +141,7 @@ def _lay_out_roots(summary: Summary) -> Grid:
             Column("ou_path", "OU", "name"),
             *map(Column, ROOT_FACTS, titles, kinds),
             *(
-                Column(name, _title(name), "verdict")
+                Column(name, title_check(name), "verdict")
                 for name in _list_checks(summary, Subject.ROOT)
             ),
         ),
@@ -152,11 +152,6 @@ def _lay_out_roots(summary: Summary) -> Grid:
 
 def _list_checks(summary: Summary, subject: Subject) -> list[str]:
     return [total.check for total in summary.checks if total.subject == subject]
-
-
-def _title(name: str) -> str:
-    check = CHECKS.get(name.partition(":")[0])
-    return check.title if check else name
 
 
 def describe_settings(summary: Summary, grids: Sequence[Grid]) -> dict[str, Any]:
@@ -176,7 +171,7 @@ def _list_words(summary: Summary) -> dict[str, dict[str, str]]:
     """
     Return, by column, the words that people read for those that are stored.
     """
-    checks = {total.check: total.title for total in summary.checks}
+    checks = {total.check: title_check(total.check) for total in summary.checks}
     facts = [name for name in ROOT_FACTS if name.endswith("_active")]
     return {
         "check": checks,

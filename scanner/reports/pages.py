@@ -4,6 +4,7 @@ What the PDF's template is filled with: plain values, grouped as they stand on t
 
 from typing import Any
 
+from scanner.checks import title_check
 from scanner.evidence import StoredRun
 from scanner.reports import facts, method
 from scanner.reports.annexes import plan_annexes
@@ -11,7 +12,7 @@ from scanner.reports.attachments import collect_attachments
 from scanner.reports.census import take_census
 from scanner.reports.change_pages import describe_changes
 from scanner.reports.container import LEVELS
-from scanner.reports.control_pages import list_frameworks
+from scanner.reports.control_pages import RESULTS, list_frameworks
 from scanner.reports.doubts import build_doubts, build_ledger
 from scanner.reports.finding_pages import build_findings
 from scanner.reports.remediation import build_remediation
@@ -122,9 +123,11 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
         "verdict_words": facts.describe_verdicts(summary),
         "accepted_words": describe_accepted(summary),
         "asked": facts.describe_asked(summary),
+        "titles": {check.check: title_check(check.check) for check in summary.checks},
         "population": facts.describe_population(run),
         "overview": build_summary_page(run, accounts, census.console),
         "frameworks": list_frameworks(run),
+        "results": RESULTS,
         "frameworks_on_cover": FRAMEWORKS_ON_COVER,
         "findings": build_findings(run, annexes),
         "volumes": describe_annexes(run, annexes),

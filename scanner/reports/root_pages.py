@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from scanner.checks import CHECKS
+from scanner.checks import CHECKS, title_check
 from scanner.credentials import NOT_SUPPORTED, is_true, is_uninterpretable, says
 from scanner.evidence import StoredRun
 from scanner.model import Severity, Verdict
@@ -79,14 +79,9 @@ def _rank(noted: Mapping[Verdict, list[str]]) -> tuple[int, int]:
     return URGENCY.index(verdict), _grade(names[0])
 
 
-def _title(name: str) -> str:
-    check = CHECKS.get(name.partition(":")[0])
-    return check.title if check else name
-
-
 def _put(noted: Mapping[Verdict, list[str]]) -> list[tuple[str, str, str]]:
     return [
-        (str(verdict), VERDICTS[verdict], "; ".join(map(_title, names)))
+        (str(verdict), VERDICTS[verdict], "; ".join(map(title_check, names)))
         for verdict, names in noted.items()
     ]
 

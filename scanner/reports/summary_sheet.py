@@ -35,6 +35,7 @@ from scanner.reports.wording import (
     count,
     describe_accepted,
     describe_parent,
+    describe_moves,
     describe_result,
     list_changes,
     list_notices,
@@ -335,6 +336,7 @@ def _write_changes(sheet: Page, summary: Summary) -> Series | None:
         return None
     for words, number in list_changes(summary):
         sheet.row([words, number])
+    sheet.text(f"These are numbers of findings. {describe_moves(summary)}")
     sheet.text("One line for each period, its newest run:")
     numbers = ("collected", "listed", "console", "without_mfa", "accepted", "open")
     sheet.header(["period", *numbers], numbers=numbers)

@@ -17,6 +17,7 @@ from scanner.history import State
 from scanner.model import (
     AccountOutcome,
     Confirmation,
+    Relation,
     Severity,
     Verdict,
 )
@@ -278,18 +279,24 @@ def describe_selection(summary: Summary) -> str:
 
 def list_changes(summary: Summary) -> list[tuple[str, int]]:
     """
-    Return how many findings and accounts changed since the previous run, and how.
-
-    The first three add up to the findings of this run; the last two are numbers of accounts.
+    Return how many findings changed since the previous run, and how. The first three add up to those of this run.
     """
     states = (State.NEW, State.REOPENED, State.STILL_OPEN, State.FIXED, State.NOT_SCANNED)
     counts = [(CHANGES[state], str(state)) for state in states]
-    counts += [
-        ("in accounts that left", str(State.ACCOUNT_LEFT)),
-        ("accounts that joined", "accounts-joined"),
-        ("accounts that left", "accounts-left"),
-    ]
+    counts.append(("in accounts that left", str(State.ACCOUNT_LEFT)))
     return [(words, summary.changes.get(key, 0)) for words, key in counts]
+
+
+def describe_moves(summary: Summary) -> str:
+    """
+    Say in a sentence how many accounts joined the organization and left it since the previous run.
+    """
+    moves = [
+        f"{count(number, 'account')} {verb}"
+        for verb in ("joined", "left")
+        if (number := summary.changes.get(f"accounts-{verb}", 0))
+    ]
+    return f"{' and '.join(moves) or 'No account joined or left'}."
 
 
 _SETTLED = (
@@ -324,14 +331,35 @@ def describe_result(framework: Framework, row: Mapping[str, Any]) -> str:
     """
     Say what a row of the controls table amounts to, in the framework's own words where it has any.
 
-    Supporting checks that found nothing decide nothing: the control was looked at, and is not tested.
+    A control whose checks found no lead, or nothing to evaluate, was looked at all the same, as far as accounts
+    were read. Only one without checks is not tested.
     """
     verdict = Verdict(str(row["verdict"]))
-    if verdict is not Verdict.NOT_TESTED or not (row["evaluated"] or row["unknown"]):
+    [control] = [control for control in framework.controls if control.id == row["control_id"]]
+    if verdict is not Verdict.NOT_TESTED or control.not_tested:
         return framework.wording[verdict]
-    if row["unknown"]:
-        return "No lead noted, and some verdicts could not be reached; supporting checks decide nothing"
-    return "No lead noted; supporting checks decide nothing"
+    evaluated, unknown, missed = (int(row[key]) for key in ("evaluated", "unknown", "not_tested"))
+    first, *others = _say_unreached(evaluated, unknown, missed)
+    words = f"{', '.join([first, *others[:-1]])}, and {others[-1]}" if others else first
+    decides = control.relation is Relation.DIRECT
+    return words if decides else f"{words}; supporting checks decide nothing"
+
+
+def _say_unreached(evaluated: int, unknown: int, missed: int) -> list[str]:
+    """
+    Say what checks without a lead came to, and what they did not reach.
+    """
+    words = []
+    if evaluated:
+        words.append("No lead noted in what was read" if unknown or missed else "No lead noted")
+        words += [f"{count(unknown, 'verdict')} could not be reached"] if unknown else []
+    else:
+        words.append(
+            "No verdict could be reached" if unknown else "Nothing to evaluate in what was read"
+        )
+    if missed:
+        words.append(f"{count(missed, 'account')} {'was' if missed == 1 else 'were'} not tested")
+    return words
 
 
 def _list_further(summary: Summary) -> list[str]:

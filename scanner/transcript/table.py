@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scanner.model import Confirmation, Severity, show
-from scanner.reports.wording import count, list_changes, list_notices
+from scanner.reports.wording import count, describe_moves, list_changes, list_notices
 from scanner.summary import CheckTotals, Summary
 from scanner.transcript.lines import list_reasons
 from scanner.transcript.steps import Next
@@ -118,7 +118,7 @@ def _list_facts(summary: Summary) -> Iterator[tuple[str, Text]]:
         yield "Accepted risks", _write((accepted, ""))
     if summary.previous:
         changes = ", ".join(f"{n:,} {words}" for words, n in list_changes(summary) if n)
-        since = f"since run {summary.previous.run_id}: {changes or 'nothing changed'}"
+        since = f"since run {summary.previous.run_id}: {changes or 'no finding changed'}. {describe_moves(summary)}"
         yield "Changes", _write((since, ""))
     for warning in summary.warnings:
         yield "Warning", _write((warning, "yellow"))

@@ -10,7 +10,15 @@ import pytest
 from pydantic import Field
 from report_text import ACCOUNT, HEADER, MADE, parse, read_table, root_row, user_row, write_report
 
-from scanner.checks import CHECKS, EVIDENCE_CHECKS, BoundCheck, Parameters, Subject
+from scanner.checks import (
+    CHECKS,
+    EVIDENCE_CHECKS,
+    BoundCheck,
+    Parameters,
+    Subject,
+    mfa,
+    title_check,
+)
 from scanner.checks.registry import VERDICT_DTYPE, check, decide
 from scanner.credentials import AccountFacts, build_table, parse_report
 from scanner.evidence.tables import ACCOUNTS
@@ -1319,3 +1327,56 @@ def test_every_topic_is_registered():
     registering = {described.judge.__module__ for described in CHECKS.values()}
 
     assert registering == {f"scanner.checks.{topic}" for topic in topics}
+
+
+def test_a_severity_that_depends_on_the_row_is_put_into_words():
+    """
+    Who grades its findings says how, with each severity that it gives; who does not, says nothing.
+    """
+    graded = {check.id: check.graded for check in CHECKS.values() if check.grade is not None}
+
+    assert {id for id, check in CHECKS.items() if check.graded is not None} == set(graded)
+    assert set(graded) == {"console-no-mfa", "root-credentials-present", "signing-cert-active"}
+    for id, given in {
+        "console-no-mfa": ("critical", "medium", "high", f"{mfa.LATELY} whole days"),
+        "root-credentials-present": ("medium", "info"),
+        "signing-cert-active": ("medium", "low", "365 whole days"),
+    }.items():
+        for words in given:
+            assert words in graded[id], (id, words)
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("access-key-unused", "Unused access key, 45 days or more"),
+        (
+            "access-key-unused:days=90,operator=more-than",
+            "Unused access key, more than 90 days",
+        ),
+        ("password-unused:days=1", "Unused console password, 1 day or more"),
+        ("console-no-mfa", "Console password without MFA"),
+        ("root-recent-use", "Recent use of root"),
+        ("root-recent-use:days=30", "Recent use of root, days=30"),
+        ("generic-username:patterns=a*|b*", "Name that looks shared, patterns=a*|b*"),
+        ("access-key-unused:days=many", "Unused access key, days=many"),
+        ("access-key-unused:days", "Unused access key, days"),
+        ("no-such-check:days=3", "no-such-check:days=3"),
+    ],
+)
+def test_a_title_tells_uses_of_one_check_apart(name, title):
+    """
+    Its threshold stands beside it, the default as well; what cannot be read stays as it is.
+    """
+    assert title_check(name) == title
+
+
+def test_no_two_checks_of_the_shipped_frameworks_have_one_title():
+    """
+    Whichever frameworks a run is judged by, two lines of a document never have the same name.
+    """
+    names = [bound.name for bound in bind_checks(map(load_framework, sorted(find_frameworks())))]
+    titles = [title_check(name) for name in names]
+
+    assert len(names) > len({name.partition(":")[0] for name in names})
+    assert sorted(titles) == sorted(set(titles))

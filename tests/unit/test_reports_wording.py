@@ -254,12 +254,25 @@ def test_changes_are_told_in_one_order_with_their_zeros():
     """
     counts = dict(wording.list_changes(summary(changes={"new": 3, "accounts-left": 1})))
 
-    assert list(counts.values()) == [3, 0, 0, 0, 0, 0, 0, 1]
-    assert (counts["new"], counts["accounts that left"], counts["in accounts that left"]) == (
-        3,
-        1,
-        0,
-    )
+    assert list(counts.values()) == [3, 0, 0, 0, 0, 0]
+    assert (counts["new"], counts["in accounts that left"]) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "No account joined or left."),
+        ({"accounts-joined": 1}, "1 account joined."),
+        ({"accounts-left": 1_000, "new": 4}, "1,000 accounts left."),
+        ({"accounts-joined": 7, "accounts-left": 1}, "7 accounts joined and 1 account left."),
+    ],
+)
+def test_accounts_that_joined_or_left_are_told_apart_from_findings(changes, words):
+    """
+    Their numbers are in a sentence of their own, one account being no "accounts".
+    """
+    assert wording.describe_moves(summary(changes=changes)) == words
+    assert not any("joined" in label for label, _ in wording.list_changes(summary()))
 
 
 @pytest.mark.parametrize(
