@@ -30,6 +30,7 @@ from scanner.reports.tables import (
     batch_users,
     list_acceptances,
     list_account_checks,
+    list_records,
     list_user_columns,
 )
 from scanner.reports.widths import ACCEPTANCE_WIDTHS, WIDTHS
@@ -132,8 +133,8 @@ def _batch_findings(run: StoredRun, notes: Notes | None) -> Iterator[Batch]:
 def _take_notes(frame: pd.DataFrame, notes: Notes | None) -> list[Mapping[str, str | None]]:
     if notes is None:
         return [{}] * len(frame)
-    about = frame[list(ABOUT)].to_dict("records")
-    return [notes.take(*finding) for finding in zip(frame["finding_id"], about, strict=True)]
+    rows = list_records(frame[["finding_id", *ABOUT]])
+    return [notes.take(str(row["finding_id"]), row) for row in rows]
 
 
 def _address(partition: str, account: str, user: object) -> str | None:

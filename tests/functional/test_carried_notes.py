@@ -325,7 +325,7 @@ def test_the_first_of_two_rows_counts():
     assert notes.take("0" * 24, {})["status"] == "open"
     ((*_, status, _, _, why),) = notes.list_left()
     assert status == "fixed"
-    assert why.startswith("another row before it")
+    assert why == "another row before it has the same finding_id, with another text"
 
 
 def edit_workbook(folder, target, change):

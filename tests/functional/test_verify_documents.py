@@ -263,7 +263,11 @@ QUIET_FORGERIES: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
         swap(b"https://console.aws.amazon.com/", b"https://console.aws.example/"),
         f"{LINKS} is not as orgproof draws it",
     ),
-    "link within": (FINDINGS, swap(b"'Accounts'!A", b"'Accounts'!B"), "sheet Findings: its links"),
+    "link to another user": (
+        FINDINGS,
+        swap(b'location="/users/details/', b'location="/users/details/x'),
+        "sheet Findings: its links",
+    ),
     "chart": ("xl/charts/chart1.xml", swap(b"$B$", b"$C$"), "xl/charts/chart1.xml is not as"),
     "chart moved": (
         "xl/drawings/drawing1.xml",
