@@ -48,8 +48,8 @@ def row(control, verdict="not-tested", **figures):
         ),
         (
             {"evaluated": 7, "unknown": 1, "not_tested": 1_200},
-            "No lead noted in what was read, 1 verdict could not be reached, and 1,200 accounts were not tested; "
-            "supporting checks decide nothing",
+            "No lead noted in what was read, 1 verdict could not be reached, and 1,200 accounts were not tested"
+            "; supporting checks decide nothing",
         ),
         (
             {},
