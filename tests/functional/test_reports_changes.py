@@ -35,7 +35,7 @@ def eventful(tmp_path_factory):
 @pytest.fixture(scope="module")
 def joined(tmp_path_factory):
     """
-    A run before which two accounts left, one of them unread then, and since which seventy joined, three unread.
+    Write a run before which two accounts left, one of them unread then, and seventy joined, three of them unread.
     """
     folder = tmp_path_factory.mktemp("run")
     [management, payments, *_] = fixture.ordinary()
@@ -61,9 +61,9 @@ def test_accounts_that_were_not_read_stand_first_among_those_that_joined(joined)
 
     assert accounts["number"] == 72
     assert len(accounts["rows"]) == change_pages.ACCOUNTS_LIMIT < 72
-    assert [
-        (row["name"], row["words"], row["outcome_words"]) for row in accounts["rows"][:3]
-    ] == [(f"unread-{n}", "joined", "not collected") for n in range(3)]
+    assert [(row["name"], row["words"], row["outcome_words"]) for row in accounts["rows"][:3]] == [
+        (f"unread-{n}", "joined", "not collected") for n in range(3)
+    ]
     assert {row["outcome_words"] for row in accounts["rows"][5:]} == {"collected"}
 
 
