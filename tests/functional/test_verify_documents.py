@@ -11,6 +11,7 @@ import openpyxl
 import pikepdf
 import pytest
 import reports_fixture
+from pyhanko.pdf_utils.generic import ArrayObject
 from pyhanko.pdf_utils.generic import StreamObject as PdfStream
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from signing_keys import issue
@@ -41,10 +42,15 @@ def make_drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(name="run")
-def copy_run(drawn: Path, tmp_path: Path) -> Path:
+def copy_run(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
-    Copy the run, to forge its documents.
+    Copy the run, to forge its documents. Its PDF is drawn once, for drawing takes seconds.
     """
+
+    def draw_again(_: StoredRun, folder: Path) -> list[Path]:
+        return [Path(shutil.copy(drawn / PDF, folder))]
+
+    monkeypatch.setattr(redrawing, "draw_pdf", draw_again)
     return Path(shutil.copytree(drawn, tmp_path / drawn.name))
 
 
@@ -78,11 +84,14 @@ def forge_pdf(run: Path, change: Callable[[pikepdf.Pdf], object]) -> str:
     return read(run, PDF)
 
 
-def test_documents_carry_the_numbers_of_the_run(run):
+def test_documents_carry_the_numbers_of_the_run(drawn):
     """
-    Workbook, PDF, page, CSV and JSON as they were drawn are read back and agree.
+    Workbook, PDF, page, CSV and JSON as they were drawn are read back and agree, and nothing is left open.
     """
-    assert failed(take(run, read_documents=Readback)) == {}
+    steps = take(drawn, read_documents=Readback)
+
+    assert failed(steps) == {}
+    assert steps[8].limits == ()
 
 
 def test_a_forged_document_fails_the_step_of_documents_alone(run):
@@ -503,6 +512,7 @@ def act_from_a_bookmark(pdf: pikepdf.Pdf) -> None:
     pdf.Root.Outlines.First.A = SCRIPT
 
 
+@pytest.mark.filterwarnings("ignore:This document has 1 form widget")
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -785,9 +795,10 @@ def append(run: Path, change: Callable[[Any], object]) -> None:
     path.write_bytes(content.getvalue())
 
 
-def empty_page(writer: Any) -> None:
-    page = writer.root["/Pages"]["/Kids"][1]
-    page["/Contents"] = writer.add_object(PdfStream(stream_data=b""))
+def cover_page(writer: Any) -> None:
+    page = writer.root["/Pages"]["/Kids"][0]
+    field = writer.add_object(PdfStream(stream_data=b"q 1 1 1 rg 0 600 600 250 re f Q"))
+    page["/Contents"] = ArrayObject([page.raw_get("/Contents"), field])
     writer.update_container(page)
 
 
@@ -797,14 +808,13 @@ def test_what_is_appended_and_changes_a_page_is_missed(run, is_signed):
     """
     Before a signature or without: the bytes that were drawn still come first.
     """
-    append(run, empty_page)
+    append(run, cover_page)
     if is_signed:
         sign(run)
 
     _, faults, _ = read_all(run, PDF)
 
-    assert f"{PDF}: " in "\n".join(faults)
-    assert "by what is appended to it (object" in "\n".join(faults)
+    assert re.fullmatch(rf"{PDF}: was changed by what is appended to it \(object .*", *faults)
 
 
 def test_bytes_after_the_end_that_sign_nothing_are_named(run):
