@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -494,6 +495,14 @@ def verify(
     previous: Annotated[
         Path | None, typer.Option(help="Folder of the run before, to check the chain against.")
     ] = None,
+    redraw: Annotated[
+        bool,
+        typer.Option(
+            "--redraw/--no-redraw",
+            help="Draw the PDFs again and compare each byte, which takes most of the time. Without it their figures "
+            "are read, and what their pages show is not compared.",
+        ),
+    ] = True,
 ) -> None:
     """
     Test whether evidence is whole, unchanged, and follows from its raw reports. Needs no network.
@@ -510,7 +519,10 @@ def verify(
                 raise SettingsError(f"{folder}: is no folder; give the folder that a scan printed")
         key = _read_key(public_key) if public_key is not None else None
         steps = []
-        for step in verify_run(run, public_key=key, previous=previous, read_documents=Readback):
+        read_documents = partial(Readback, redraw=redraw)
+        for step in verify_run(
+            run, public_key=key, previous=previous, read_documents=read_documents
+        ):
             steps.append(step)
             _print_lines(describe_step(step))
             _flush()

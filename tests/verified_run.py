@@ -23,13 +23,15 @@ from scanner.evidence.seal import (
     DOCUMENTS_SIGNATURE,
     MANIFEST,
     SIGNATURE,
+    DocumentList,
     seal,
 )
 from scanner.evidence.signature import attest, check_key, describe_key, identify_key
 from scanner.evidence.verify import Result, Step, verify_run
 from scanner.interfaces import Signer
-from scanner.records import encode
+from scanner.records import decode, encode
 from scanner.reports import FORMATS
+from scanner.reports.toolchain import describe_fonts, describe_tools
 
 QUICK = ("xlsx", "csv", "json")
 """
@@ -65,7 +67,8 @@ def draw(folder: Path, formats: Iterable[str] = QUICK, signer: Signer | None = N
     drawn = [path for name in formats for path in FORMATS[name](run, reports)]
     if not drawn:
         reports.rmdir()
-    write_documents(folder, list_documents(folder, drawn, {"orgproof": "0.1.0"}), signer)
+    made_with = describe_tools() | describe_fonts(drawn)
+    write_documents(folder, list_documents(folder, drawn, made_with), signer)
     return folder
 
 
@@ -109,14 +112,25 @@ def seal_again(folder: Path, signer: Signer | None = None) -> None:
     seal(Store(folder), read_summary(folder / "summary.json"), signer)
 
 
-def list_again(folder: Path, signer: Signer | None = None) -> None:
+def list_again(
+    folder: Path, signer: Signer | None = None, made_with: Mapping[str, str] | None = None
+) -> None:
     """
-    List the documents that lie in a run anew.
+    List the documents that lie in a run anew, made with what they were made with unless it is given.
     """
+    if made_with is None:
+        made_with = read_list(folder).made_with
     for name in (DOCUMENTS, DOCUMENTS_SIGNATURE):
         (folder / name).unlink(missing_ok=True)
     documents = sorted((folder / "reports").iterdir())
-    write_documents(folder, list_documents(folder, documents, {"orgproof": "0.1.0"}), signer)
+    write_documents(folder, list_documents(folder, documents, made_with), signer)
+
+
+def read_list(folder: Path) -> DocumentList:
+    """
+    Return the list of documents as it lies in a run.
+    """
+    return decode(DocumentList, (folder / DOCUMENTS).read_bytes(), DOCUMENTS)
 
 
 def derive_again(folder: Path) -> None:

@@ -9,7 +9,7 @@ Is this evidence whole, unchanged, and do its numbers follow from its raw report
  6. Raw reports: each belongs to its account, and so does every row.
  7. Tables: derived again from the raw reports, they equal the stored ones, and so do the totals.
  8. Totals: every total is the sum of its parts, and the manifest says the same as the summary.
- 9. Documents: each of them carries the numbers that were derived.
+ 9. Documents: each carries the numbers that were derived, and is what is drawn of them, where the same tools are here.
 10. Derived later: what was judged or drawn again from this run stands the same tests.
 
 The folder is hostile input. It is surveyed before anything in it is opened; steps 5 to 10 read it only when that
@@ -116,9 +116,10 @@ class DocumentsCheck(Protocol):
         ...
 
 
-ReadDocuments = Callable[[ExitStack, Path, Iterable[str], str], DocumentsCheck]
+ReadDocuments = Callable[[ExitStack, Path, Iterable[str], str, Mapping[str, str]], DocumentsCheck]
 """
-Begins to read documents back: what it starts ends with the stack. It is given the folder, paths below it, the seal.
+Begins to read documents back: what it starts ends with the stack. It is given the folder, paths below it, the seal,
+and what the documents were made with, as their list says.
 """
 
 
@@ -391,7 +392,8 @@ def _start_documents(
         if documents is None:
             return None
         paths = [entry.path for entry in documents.documents if entry.path in case.found.files]
-        return read_documents(stack, case.folder, paths, case.inventory.sha256)
+        seal = case.inventory.sha256
+        return read_documents(stack, case.folder, paths, seal, documents.made_with)
     except OrgproofError:
         # Step 1 says what is wrong.
         return None

@@ -2,9 +2,9 @@
 Documents read back, and held against the numbers that follow from the raw reports.
 
 Workbook and PDF are opened in processes of their own, with limits, and only figures come back from there: see
-`scanner.reports.unpack`. Every other format is drawn again and compared byte for byte. Of the PDF's pages the cover and
-the totals are read, and every file inside it; of its annex volumes the first pages, and what each says that it
-holds. The rest of their text is covered by `documents.json` alone.
+`scanner.reports.unpack` and `scanner.reports.unpack_pdf`. All but the workbook are then drawn again, from what was
+derived here and from nothing of theirs, and compared byte for byte. Where they were drawn with other tools, or are too
+long to draw again, that cannot be asked of them: then figures are held against the run, and `limits` says so.
 """
 
 import filecmp
@@ -12,32 +12,31 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scanner.errors import EvidenceError
 from scanner.evidence import StoredRun
 from scanner.evidence.quarantine import Limits, Quarantine
-from scanner.evidence.store import hash_bytes
-from scanner.reports import FORMATS, facts, find_missing
+from scanner.reports import FORMATS, find_missing
 from scanner.reports.annexes import plan_annexes
-from scanner.reports.attachments import collect_attachments
 from scanner.reports.naming import find_format, name_annex, name_document
-from scanner.reports.text import fit_cell, make_visible
-from scanner.reports.unpack import TableDigest, read_workbook, spell
+from scanner.reports.pdf_faults import compare_pdf, compare_volume
+from scanner.reports.redrawing import Redrawing
+from scanner.reports.toolchain import (
+    WORDING,
+    compare_tools,
+    describe_extras,
+    describe_tools,
+    name_tools,
+)
 from scanner.reports.volume_pages import say_contents
-from scanner.reports.wording import conclude
-from scanner.summary import CheckTotals, Summary
-
-if TYPE_CHECKING:
-    from scanner.reports.sheet_rows import Batch
-    from scanner.reports.sheets import TableLayout
 
 _ANNEX = re.compile(r"-annex-[0-9]+\.pdf$", re.ASCII)
-_UNPACK = Path(__file__).with_name("unpack.py")
-_MODULES = {"xlsx": ("openpyxl",), "pdf": ("pypdf",)}
-_SHOWN = 100
+_READERS = {
+    "xlsx": (Path(__file__).with_name("unpack.py"), "openpyxl"),
+    "pdf": (Path(__file__).with_name("unpack_pdf.py"), "pypdf"),
+}
 _FOREIGN = "is no document that orgproof draws of this run"
 _LARGE_PDF = 2 * 1024 * 1024
 """
@@ -49,31 +48,40 @@ class Readback:
     """
     A run's documents, being read back since it was made. See `scanner.evidence.verify.DocumentsCheck`.
 
-    `limits` says, once it has finished, which documents were not compared and why.
+    `made_with` is what the list of documents says that they were made with; without it they are taken to be made
+    with what is here. `redraw` tells whether PDFs are drawn again. `limits` says, once it has finished, what was
+    not compared and why.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is read, what the list says of it, and how far to go
         self,
         stack: ExitStack,
         folder: Path,
         paths: Iterable[str],
         seal: str,
+        made_with: Mapping[str, str] | None = None,
+        *,
         limits: Limits | None = None,
+        redraw: bool = True,
     ) -> None:
         self._folder = folder
         self._paths = sorted(paths)
         self._seal = seal
         self._limits = limits
+        self._redraw = redraw
+        names = [folder / path for path in self._paths]
+        now = {**describe_tools(), **describe_extras(names)} if made_with is not None else {}
+        self._then, self._now = made_with or {}, now
         self._reading: dict[str, Quarantine] = {}
+        self._unread: set[str] = set()
         self.limits: list[str] = []
         # There can be many annex volumes, so they are read one after another, at the end.
         for path in (path for path in self._paths if not _ANNEX.search(path)):
             kind = path.rpartition(".")[2]
-            if kind in _MODULES:
-                words = [seal] if kind == "pdf" else []
-                modules = _MODULES[kind]
-                reading = Quarantine(folder / path, _UNPACK, modules, [kind, *words], limits)
-                self._reading[path] = stack.enter_context(reading)
+            if kind in _READERS:
+                words = ["main", seal] if kind == "pdf" else [kind]
+                reading = stack.enter_context(self._open(path, words))
+                self._reading[path] = reading
                 if (folder / path).stat().st_size > _LARGE_PDF and kind == "pdf":
                     reading.wait()
 
@@ -82,27 +90,42 @@ class Readback:
         Say what was read, and what of it does not agree with a run that was derived again.
         """
         faults = [f"{path}: {fault}" for path, fault in self._compare(run)]
-        names = ", ".join(path.rpartition("/")[2] for path in self._paths)
-        return (f"{names}: they carry these numbers" if names else "none was drawn"), faults
+        read = _name([path for path in self._paths if path not in self._unread])
+        said = f"{read}: they carry these numbers" if read else "none was drawn"
+        if self._unread:
+            unread = f"{_name(sorted(self._unread))}: not compared, see below"
+            said = f"{said}; {unread}" if read else unread
+        return said, faults
+
+    def _open(self, path: str, words: list[str]) -> Quarantine:
+        script, module = _READERS[path.rpartition(".")[2]]
+        return Quarantine(self._folder / path, script, (module,), words, self._limits)
+
+    def _list_tools(self, kind: str) -> dict[str, str]:
+        return compare_tools(self._then, self._now, kind)
 
     def _compare(self, run: StoredRun) -> Iterator[tuple[str, str]]:
         others: dict[str, list[str]] = {}
         volumes = _list_volumes(run)
+        main = f"reports/{name_document(run.summary, 'pdf')}"
+        whole: list[str] = []
         for path in self._paths:
-            if path in volumes:
-                yield from ((path, fault) for fault in self._compare_volume(path, run, volumes))
+            if path in volumes or path == main:
+                faults = self._compare_pdf(path, run, volumes.get(path))
+                yield from ((path, fault) for fault in faults)
+                whole += [] if faults else [path]
             elif path == f"reports/{name_document(run.summary, 'xlsx')}":
                 yield from ((path, fault) for fault in self._compare_workbook(path, run))
-            elif path == f"reports/{name_document(run.summary, 'pdf')}":
-                yield from ((path, fault) for fault in self._compare_pdf(path, run))
             else:
                 kind = find_format(run.summary, path.rpartition("/")[2])
                 others.setdefault(kind, []).append(path)
-        if f"reports/{name_document(run.summary, 'pdf')}" in self._paths:
+        if main in self._paths:
             for path in sorted(volumes.keys() - set(self._paths)):
                 yield path, "is missing, and the PDF says that it stands beside it"
         for kind, paths in others.items():
             yield from self._compare_drawn(kind, paths, run)
+        if whole:
+            yield from self._compare_printed(whole, run)
 
     def _compare_drawn(
         self, kind: str, paths: Iterable[str], run: StoredRun
@@ -110,53 +133,96 @@ class Readback:
         """
         Draw the documents of one format again, and hold those that were found against them.
         """
-        if kind not in FORMATS or kind in _MODULES:
+        if kind not in FORMATS or kind in _READERS:
             yield from ((path, _FOREIGN) for path in paths)
             return
         if missing := find_missing(kind):
+            self._unread |= set(paths)
             self.limits += [
                 f"that {path} follows from the raw reports: {missing}" for path in paths
             ]
             return
+        tools = self._list_tools(kind)
         with tempfile.TemporaryDirectory(prefix="orgproof-") as place:
             # These are copies of the stored tables, which another pyarrow may have written in other bytes.
             source = StoredRun(self._folder) if kind == "parquet" else run
             drawn = {f"reports/{path.name}": path for path in FORMATS[kind](source, Path(place))}
             for path in paths:
-                if path not in drawn:
-                    yield path, _FOREIGN
-                elif fault := _find_difference(self._folder / path, drawn[path]):
+                fault = (
+                    _find_difference(self._folder / path, drawn[path])
+                    if path in drawn
+                    else _FOREIGN
+                )
+                if fault and tools:
+                    self._unread.add(path)
+                    self._excuse(path, [fault], tools)
+                elif fault:
                     yield path, fault
 
-    def _compare_workbook(self, path: str, run: StoredRun) -> Iterator[str]:
+    def _excuse(self, path: str, faults: list[str], tools: Mapping[str, str]) -> None:
+        """
+        Say that a document differs and that other tools may be why: that is no fault, and shows nothing either.
+        """
+        more = f" (and {len(faults) - 1} more such differences)" if len(faults) > 1 else ""
+        self.limits.append(
+            f"that {path} is what orgproof draws of this run: {faults[0]}{more}. By "
+            f"documents.json it was drawn with other tools, which may be why: {name_tools(tools)}"
+        )
+
+    def _compare_workbook(self, path: str, run: StoredRun) -> list[str]:
+        from scanner.reports.workbook_faults import compare_workbook  # noqa: PLC0415 - brings openpyxl along
+
         try:
             found = self._reading[path].finish()
         except EvidenceError as exc:
-            yield str(exc).removeprefix(f"{self._folder / path}: ")
-            return
-        yield from compare_workbook(found, run)
+            return [str(exc).removeprefix(f"{self._folder / path}: ")]
+        faults, firm = compare_workbook(found, run)
+        tools = self._list_tools("xlsx")
+        return self._weigh(path, faults, firm, tools)
 
-    def _compare_pdf(self, path: str, run: StoredRun) -> Iterator[str]:
-        try:
-            found = self._reading[path].finish()
-        except EvidenceError as exc:
-            yield str(exc).removeprefix(f"{self._folder / path}: ")
-            return
-        yield from compare_pdf(found, run)
+    def _weigh(
+        self, path: str, faults: list[str], firm: list[str], tools: Mapping[str, str]
+    ) -> list[str]:
+        """
+        Return the faults of a document, and where other tools drew it those alone that they do not explain.
+        """
+        if not tools:
+            return faults
+        if faults and not firm:
+            self._excuse(path, faults, tools)
+        return firm
 
-    def _compare_volume(
-        self, path: str, run: StoredRun, sentences: Mapping[str, str]
-    ) -> Iterator[str]:
+    def _compare_pdf(self, path: str, run: StoredRun, sentence: str | None) -> list[str]:
+        """
+        Return what is wrong with the main PDF, or with an annex volume, which says what it holds in a sentence.
+        """
         try:
-            words = ["annex", self._seal]
-            with Quarantine(
-                self._folder / path, _UNPACK, ("pypdf",), words, self._limits
-            ) as reading:
-                found = reading.finish()
+            if sentence is None:
+                found = self._reading[path].finish()
+            else:
+                found = self._read(path, ["annex", self._seal])
         except EvidenceError as exc:
-            yield str(exc).removeprefix(f"{self._folder / path}: ")
-            return
-        yield from compare_volume(found, run, sentences[path])
+            return [str(exc).removeprefix(f"{self._folder / path}: ")]
+        if sentence is None:
+            faults, firm = compare_pdf(found, run)
+        else:
+            faults = firm = list(compare_volume(found, run, sentence))
+        # Another font does not change what is written.
+        tools = self._list_tools("pdf")
+        return self._weigh(path, faults, firm, tools if tools.keys() & set(WORDING) else {})
+
+    def _read(self, path: str, words: list[str]) -> dict[str, Any]:
+        with self._open(path, words) as reading:
+            return reading.finish()
+
+    def _compare_printed(self, paths: list[str], run: StoredRun) -> Iterator[tuple[str, str]]:
+        redrawing = Redrawing(self._folder, run, self._then, self._now, self._read)
+        yield from redrawing.compare(paths, wanted=self._redraw)
+        self.limits += redrawing.limits
+
+
+def _name(paths: Iterable[str]) -> str:
+    return ", ".join(path.rpartition("/")[2] for path in paths)
 
 
 def _list_volumes(run: StoredRun) -> dict[str, str]:
@@ -183,208 +249,3 @@ def _find_difference(found: Path, drawn: Path) -> str | None:
             if left.readline(len(line) + 1) != line:
                 return f"line {number} is not the one that follows from the raw reports"
     return f"goes on after line {number}, and nothing follows"
-
-
-def compare_workbook(found: Mapping[str, Any], run: StoredRun) -> Iterator[str]:
-    """
-    Yield where a workbook that was read back is not the one that a run makes.
-    """
-    # All of these bring openpyxl along, which a PDF has no use for.
-    from scanner.reports.extras import Extras  # noqa: PLC0415
-    from scanner.reports.sheet_rows import list_values  # noqa: PLC0415
-    from scanner.reports.workbook import draw_workbook  # noqa: PLC0415
-
-    due: dict[str, TableDigest] = {}
-
-    def take(layout: "TableLayout", batch: "Batch") -> None:
-        table = due.setdefault(layout.title, _begin_table(layout))
-        table.add(tuple(map(_print_cell, row)) for row in list_values(batch))
-
-    content = BytesIO()
-    draw_workbook(run, content, Extras(), witness=take)
-    drawn = read_workbook(content)
-    faults = [
-        *_compare_pages(found.get("pages", {}), drawn["pages"]),
-        *_compare_tables(found.get("tables", {}), drawn["tables"], due),
-    ]
-    yield from faults or _compare_parts(found, drawn)
-
-
-def _begin_table(layout: "TableLayout") -> TableDigest:
-    return TableDigest([spell(make_visible(name)) for name in layout.columns])
-
-
-def _compare_tables(
-    found: Mapping[str, Any], drawn: Mapping[str, Any], due: Mapping[str, TableDigest]
-) -> Iterator[str]:
-    """
-    Yield where tables differ. `drawn` has them without rows, and those of an empty one with what explains it.
-    """
-    for title, empty in drawn.items():
-        if title not in found:
-            yield f"has no sheet {title}"
-        else:
-            yield from _compare_table(
-                title, found[title], due[title].describe() if title in due else empty
-            )
-    for title in found:
-        if title not in drawn:
-            yield f"has a sheet {title[:_SHOWN]}, which orgproof never writes"
-
-
-def _compare_parts(found: Mapping[str, Any], drawn: Mapping[str, Any]) -> Iterator[str]:
-    """
-    Yield where something besides values differs: a link, a chart, a rule, a row that is hidden.
-    """
-    for kind, words in (
-        ("sheets", "sheet {}: its links, rules, rows or settings are not as orgproof draws them"),
-        ("parts", "{} is not as orgproof draws it"),
-    ):
-        read, due = found.get(kind, {}), drawn[kind]
-        for name in sorted(read.keys() | due.keys()):
-            if read.get(name) != due.get(name):
-                yield words.format(name[:_SHOWN])
-
-
-def _print_cell(value: object) -> object:
-    return fit_cell(make_visible(value)) if isinstance(value, str) else value
-
-
-def _compare_table(title: str, found: Mapping[str, Any], due: Mapping[str, Any]) -> Iterator[str]:
-    if found.get("columns") != due["columns"]:
-        yield f"sheet {title}: has other columns than the table"
-        return
-    if found.get("rows") != due["rows"]:
-        yield f"sheet {title}: has {found.get('rows')} rows, and the table has {due['rows']}"
-        return
-    for name, digest, right in zip(
-        due["columns"], found.get("digests", ()), due["digests"], strict=True
-    ):
-        if digest != right:
-            yield f"sheet {title}: column {name[1:]} does not hold the table's values"
-
-
-def _compare_pages(
-    found: Mapping[str, list[list[str]]], due: Mapping[str, list[list[str]]]
-) -> Iterator[str]:
-    for title, rows in due.items():
-        read = found.get(title)
-        if read is None:
-            yield f"has no sheet {title}"
-            continue
-        number = next(
-            (n for n, (row, right) in enumerate(zip(read, rows, strict=False)) if row != right),
-            min(len(read), len(rows)),
-        )
-        if number < max(len(read), len(rows)):
-            yield (
-                f"sheet {title}: row {number + 1} is {_quote(read, number)}, and {_quote(rows, number)} "
-                "follows from the raw reports"
-            )
-
-
-def _quote(rows: list[list[str]], number: int) -> str:
-    if number >= len(rows):
-        return "missing"
-    text = ", ".join(value[1:] for value in rows[number])
-    return repr(text[:_SHOWN])
-
-
-def compare_pdf(found: Mapping[str, Any], run: StoredRun) -> Iterator[str]:
-    """
-    Yield where a PDF that was read back is not of this run: its totals, its seal, the files inside it.
-    """
-    summary = run.summary
-    text = " ".join(" ".join(found.get("texts", ())).split())
-    yield from _compare_marks(found, run)
-    if _squeeze(conclude(summary)) not in _squeeze(text):
-        yield f"does not say what follows from the raw reports: {conclude(summary)}"
-    yield from _compare_figures(text, summary)
-    for check in summary.checks:
-        if fault := _compare_check(text, check):
-            yield fault
-    yield from _compare_attached(found.get("attached", {}), run)
-
-
-def compare_volume(found: Mapping[str, Any], run: StoredRun, sentence: str) -> Iterator[str]:
-    """
-    Yield where an annex volume that was read back is not of this run: its seal, its pages, what it says it holds.
-    """
-    yield from _compare_marks(found, run)
-    first = next(iter(found.get("texts", ())), "")
-    if _squeeze(sentence) not in _squeeze(first):
-        yield f"does not say what follows from the raw reports: {sentence}"
-    for name in sorted(found.get("attached", {})):
-        yield f"has {name[:_SHOWN]!r} inside it, and nothing is attached to an annex volume"
-
-
-def _compare_marks(found: Mapping[str, Any], run: StoredRun) -> Iterator[str]:
-    """
-    Yield where the pages that were read do not carry the seal and their number, or the document does something.
-    """
-    if lacking := found.get("lacking"):
-        yield f"page {lacking[0]} does not carry the seal {run.manifest_sha256}"
-    if miscounted := found.get("miscounted"):
-        yield (
-            f"page {miscounted[0]} does not say that it is page {miscounted[0]} of {found.get('pages')}: pages were "
-            "taken out, put in or moved"
-        )
-    if actions := found.get("actions"):
-        yield f"does something when it is opened ({', '.join(actions)}), and orgproof's documents never do"
-
-
-def _compare_figures(text: str, summary: Summary) -> Iterator[str]:
-    accounts = summary.accounts
-    sentences: list[tuple[str, str, tuple[int, ...]]] = [
-        ("Accounts", r"Accounts {} of {} listed were read", (accounts.collected, accounts.listed)),
-        (
-            "Findings",
-            r"Findings {}, of them accepted risks {}",
-            (summary.findings, summary.accepted),
-        ),
-        *(
-            (
-                figure.label,
-                f"{re.escape(figure.label)} {{}} ?{re.escape(figure.meaning)}",
-                (figure.number,),
-            )
-            for figure in (*facts.list_coverage(summary), *facts.list_users(summary))
-        ),
-    ]
-    for label, pattern, numbers in sentences:
-        due = tuple(f"{number:,}" for number in numbers)
-        shown = re.findall(pattern.replace("{}", r"([0-9][0-9,]*)"), text)
-        printed = {value if isinstance(value, tuple) else (value,) for value in shown}
-        if printed != {due}:
-            said = " and ".join(", ".join(values) for values in sorted(printed)) or "missing"
-            yield f"the figure {label} is {said}, and {', '.join(due)} follows from the raw reports"
-
-
-def _compare_check(text: str, check: CheckTotals) -> str | None:
-    """
-    Hold the line of a check's totals, wherever its name was broken, against the summary.
-    """
-    name = r"\s?".join(map(re.escape, check.check))
-    pattern = rf"(?<![\w:-]){name} · {check.severity} · {re.escape(check.subject)}((?: [0-9,]+){{7}})(?![0-9,])"
-    numbers = [*(number for _, number in facts.list_check_figures(check)), check.accepted]
-    due = " ".join(f"{number:,}" for number in numbers)
-    printed = {found.strip() for found in re.findall(pattern, text)}
-    if printed == {due}:
-        return None
-    said = " and ".join(sorted(printed)) or "missing"
-    return f"the totals of {check.check} are {said[:_SHOWN]}, and {due} follow from the raw reports"
-
-
-def _compare_attached(found: Mapping[str, Any], run: StoredRun) -> Iterator[str]:
-    due = {file.name: hash_bytes(file.content) for file in collect_attachments(run).files}
-    for name in sorted(due.keys() - found.keys()):
-        yield f"has no {name} inside it"
-    for name in sorted(found.keys() - due.keys()):
-        yield f"has {name[:_SHOWN]!r} inside it, which orgproof does not attach"
-    for name in sorted(due.keys() & found.keys()):
-        if [entry.get("sha256") for entry in found[name]] != [due[name]]:
-            yield f"{name} inside it is not the run's own"
-
-
-def _squeeze(text: str) -> str:
-    return "".join(text.split())

@@ -7,7 +7,7 @@ Versions are read without importing what they are of, so that it costs little wh
 import ctypes
 import platform
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from pathlib import Path
@@ -17,9 +17,10 @@ from font_source_sans_pro import font_directory
 
 from scanner import __version__
 from scanner.errors import RenderError
-from scanner.evidence.store import hash_file
+from scanner.evidence.store import hash_bytes, hash_file
 from scanner.reports.container import SHIPPED_FONT, SHIPPED_FONTS
 from scanner.reports.text import make_visible
+from scanner.resources import find_resource
 
 NONE = "none"
 """
@@ -46,6 +47,32 @@ _PACKAGES = (
     "weasyprint",
 )
 
+CODE, TEMPLATES = "orgproof-code", "orgproof-templates"
+"""
+Orgproof's own files: between two versions, and in a checkout, they are all that says that it is another one.
+"""
+
+WORDING = ("orgproof", CODE, TEMPLATES)
+"""
+With another of these, documents may be worded otherwise. With another of the rest they only look otherwise.
+"""
+
+_FONT = "font "
+_SHOWN, _NAMED = 24, 4
+_PDF, _PRINTED = frozenset(("pdf",)), frozenset(("pdf", "html"))
+_ONLY_FOR = {
+    **dict.fromkeys(("cssselect2", "font-source-sans-pro", "fonttools", "pydyf", "pyphen"), _PDF),
+    **dict.fromkeys(("tinycss2", "tinyhtml5", "weasyprint", *SHIPPED_FONTS), _PDF),
+    **dict.fromkeys(("fontconfig", "freetype", "harfbuzz", "harfbuzz-subset", "pango"), _PDF),
+    **dict.fromkeys(("jinja2", "markupsafe", "matplotlib", "pillow", TEMPLATES), _PRINTED),
+    **dict.fromkeys(("py-ocsf-models", "pydantic"), frozenset(("ocsf",))),
+    "itables": frozenset(("html",)),
+    "openpyxl": frozenset(("xlsx",)),
+}
+"""
+The formats on which a tool bears, where it is not all of them.
+"""
+
 
 def describe_tools() -> dict[str, str]:
     """
@@ -53,12 +80,58 @@ def describe_tools() -> dict[str, str]:
     """
     return {
         "orgproof": __version__,
+        CODE: f"SHA-256 {_hash_tree(Path(__file__).parents[1], '*.py')}",
+        TEMPLATES: f"SHA-256 {_hash_tree(find_resource('report_templates'), '*')}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
         **{name: _find_version(name) for name in _PACKAGES},
         **{name: _ask_library(names, ask) for name, (names, ask) in _LIBRARIES.items()},
         **{name: f"SHA-256 {hash_file(Path(font_directory) / name)}" for name in SHIPPED_FONTS},
     }
+
+
+def compare_tools(
+    then: Mapping[str, str], now: Mapping[str, str], kind: str, *, with_fonts: bool = False
+) -> dict[str, str]:
+    """
+    Return by name what a format's documents were made with and is another now, in words.
+
+    `with_fonts` compares the system's fonts too: until a PDF is drawn nobody knows which it takes.
+    """
+    return {
+        name: f"{make_visible(name)} {_shorten(then.get(name))} then, {_shorten(now.get(name))} now"
+        for name in sorted(then.keys() | now.keys())
+        if then.get(name) != now.get(name)
+        and (with_fonts if name.startswith(_FONT) else _bears(name, kind))
+    }
+
+
+def name_tools(tools: Mapping[str, str]) -> str:
+    """
+    Name the first of those that `compare_tools` found, and count the others.
+    """
+    named = "; ".join([*tools.values()][:_NAMED])
+    return f"{named}; and {len(tools) - _NAMED} more" if len(tools) > _NAMED else named
+
+
+def _bears(name: str, kind: str) -> bool:
+    return name not in _ONLY_FOR or kind in _ONLY_FOR[name]
+
+
+def _shorten(version: str | None) -> str:
+    return NONE if version is None else make_visible(version)[:_SHOWN]
+
+
+def _hash_tree(folder: Path, pattern: str) -> str:
+    """
+    Return one SHA-256 over the files below a folder, whatever the folder is called.
+    """
+    lines = [
+        f"{hash_file(path)}  {path.relative_to(folder).as_posix()}\n"
+        for path in sorted(folder.rglob(pattern))
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    return hash_bytes("".join(lines).encode())
 
 
 def describe_extras(documents: Iterable[Path]) -> dict[str, str]:
@@ -80,7 +153,7 @@ def describe_fonts(documents: Iterable[Path]) -> dict[str, str]:
     for path in sorted(documents):
         if path.suffix == ".pdf":
             fonts |= _list_fonts(path)
-    return {f"font {name}": fonts[name] for name in sorted(fonts)}
+    return {f"{_FONT}{name}": fonts[name] for name in sorted(fonts)}
 
 
 def _list_fonts(path: Path) -> dict[str, str]:

@@ -1,10 +1,8 @@
 """
-Takes the figures out of a workbook or a PDF that nobody has reason to trust. Runs as a program, confined.
+Takes the figures out of a workbook that nobody has reason to trust. Runs as a program, confined.
 
     python unpack.py xlsx < orgproof-2026-Q4.xlsx
     python unpack.py notes < orgproof-2026-Q4.xlsx
-    python unpack.py pdf SEAL < orgproof-2026-Q4.pdf
-    python unpack.py annex SEAL < orgproof-2026-Q4-annex-01.pdf
 
 It prints one JSON object, with `problem` where the document cannot be read or holds what orgproof never
 writes. `scanner.evidence.quarantine` starts it, with limits; it imports nothing of ours, so that it starts
@@ -25,16 +23,6 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 PAGES = frozenset({"Summary", "Method"})
 """
 The sheets that are read and not filtered: their rows are taken one by one. The others are tables.
-"""
-
-TEXT_PAGES = 8
-"""
-Of how many of a PDF's first pages the text is read: its totals stand there. A page takes 50 ms.
-"""
-
-ANNEX_PAGES = 2
-"""
-Of how many of an annex volume's first pages the text is read: it says on the first what it holds.
 """
 
 _PARTS = 2_000
@@ -86,15 +74,15 @@ def main() -> None:
     """
     Read standard input, and print what was found as JSON.
     """
-    kind, *words = sys.argv[1:]
+    kind = sys.argv[1]
     try:
         with open(0, "rb", closefd=False) as file:
-            found = _READERS[kind](file, words)
+            found = _READERS[kind](file)
     except DocumentError as exc:
         found = {"problem": str(exc)}
     except (MemoryError, RecursionError):
         sys.exit(3)
-    except Exception as exc:  # noqa: BLE001 - openpyxl and pypdf raise anything on damaged files
+    except Exception as exc:  # noqa: BLE001 - openpyxl raises anything on damaged files
         found = {"problem": f"cannot be read ({type(exc).__name__})"}
     sys.stdout.write(json.dumps(found))
 
@@ -108,7 +96,7 @@ def read_workbook(file: BinaryIO) -> dict[str, Any]:
     """
     check_archive(file)
     file.seek(0)
-    from openpyxl import load_workbook  # noqa: PLC0415 - the other kind of document has no use for it
+    from openpyxl import load_workbook  # noqa: PLC0415 - nothing of it is loaded before there are limits
 
     workbook = load_workbook(file, read_only=True, keep_links=False)
     pages: dict[str, list[list[str]]] = {}
@@ -470,61 +458,9 @@ class TableDigest:
         return {"columns": self.columns, "rows": self.rows, "digests": digests}
 
 
-def read_pdf(file: BinaryIO, words: list[str], pages: int = TEXT_PAGES) -> dict[str, Any]:
-    """
-    Return a PDF's first `pages` pages and its last as text, and what is attached.
-
-    `lacking` holds the pages on which one of `words` is missing, `miscounted` those that do not say which page of
-    how many they are.
-    """
-    from pypdf import PdfReader  # noqa: PLC0415 - the other kind of document has no use for it
-
-    reader = PdfReader(file)
-    if reader.is_encrypted:
-        raise DocumentError("is encrypted")
-    number = len(reader.pages)
-    texts, lacking, miscounted = [], [], []
-    # The last page too: whoever cuts a document short, or adds to it, changes that one.
-    for index in sorted({*range(min(number, pages)), number - 1}):
-        text = reader.pages[index].extract_text()[:100_000]
-        texts.append(text)
-        squeezed = "".join(text.split())
-        if any(word not in squeezed for word in words):
-            lacking.append(index + 1)
-        if f"Page{index + 1}of{number}" not in squeezed:
-            miscounted.append(index + 1)
-    attached = {
-        name[:200]: [
-            {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            for content in contents
-        ]
-        for name, contents in reader.attachments.items()
-    }
-    actions = [
-        name
-        for name in ("/OpenAction", "/AA")
-        if name in reader.root_object and _acts(reader, name)
-    ]
-    return {
-        "pages": number,
-        "texts": texts,
-        "lacking": lacking,
-        "miscounted": miscounted,
-        "attached": attached,
-        "actions": actions,
-    }
-
-
-def _acts(reader: Any, name: str) -> bool:  # noqa: ANN401 - pypdf's reader
-    # A destination to open at is a list, and does nothing.
-    return not isinstance(reader.root_object[name], list)
-
-
-_READERS: dict[str, Callable[[BinaryIO, list[str]], dict[str, Any]]] = {
-    "xlsx": lambda file, _: read_workbook(file),
-    "notes": lambda file, _: read_notes(file),
-    "pdf": read_pdf,
-    "annex": lambda file, words: read_pdf(file, words, ANNEX_PAGES),
+_READERS: dict[str, Callable[[BinaryIO], dict[str, Any]]] = {
+    "xlsx": read_workbook,
+    "notes": read_notes,
 }
 
 

@@ -11,12 +11,20 @@ import openpyxl
 import pikepdf
 import pytest
 import reports_fixture
-from verified_run import Key, draw, edit, failed, list_again, take, write_full
+from pyhanko.pdf_utils.generic import ArrayObject
+from pyhanko.pdf_utils.generic import StreamObject as PdfStream
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from signing_keys import issue
+from verified_run import Key, draw, edit, failed, list_again, read_list, take, write_full
 
 from scanner.evidence import StoredRun
 from scanner.evidence.quarantine import Limits
 from scanner.evidence.verify import Result
+from scanner.reports import redrawing, toolchain
 from scanner.reports.readback import Readback
+from scanner.reports.signed_pdf import Pkcs12, make_pdf_signer
+from scanner.reports.toolchain import compare_tools, describe_tools
+from scanner.resources import find_resource
 
 WORKBOOK = "reports/orgproof-2026-Q4.xlsx"
 PDF = "reports/orgproof-2026-Q4.pdf"
@@ -34,10 +42,15 @@ def make_drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(name="run")
-def copy_run(drawn: Path, tmp_path: Path) -> Path:
+def copy_run(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
-    Copy the run, to forge its documents.
+    Copy the run, to forge its documents. Its PDF is drawn once, for drawing takes seconds.
     """
+
+    def draw_again(_: StoredRun, folder: Path) -> list[Path]:
+        return [Path(shutil.copy(drawn / PDF, folder))]
+
+    monkeypatch.setattr(redrawing, "draw_pdf", draw_again)
     return Path(shutil.copytree(drawn, tmp_path / drawn.name))
 
 
@@ -47,7 +60,9 @@ def read(run: Path, *paths: str, limits: Limits | None = None) -> str:
     """
     stored = StoredRun(run)
     with ExitStack() as stack:
-        reading = Readback(stack, run, paths, stored.manifest_sha256, limits)
+        reading = Readback(
+            stack, run, paths, stored.manifest_sha256, read_list(run).made_with, limits=limits
+        )
         _, faults = reading.finish(stored)
     return "\n".join(faults)
 
@@ -69,11 +84,14 @@ def forge_pdf(run: Path, change: Callable[[pikepdf.Pdf], object]) -> str:
     return read(run, PDF)
 
 
-def test_documents_carry_the_numbers_of_the_run(run):
+def test_documents_carry_the_numbers_of_the_run(drawn):
     """
-    Workbook, PDF, page, CSV and JSON as they were drawn are read back and agree.
+    Workbook, PDF, page, CSV and JSON as they were drawn are read back and agree, and nothing is left open.
     """
-    assert failed(take(run, read_documents=Readback)) == {}
+    steps = take(drawn, read_documents=Readback)
+
+    assert failed(steps) == {}
+    assert steps[8].limits == ()
 
 
 def test_a_forged_document_fails_the_step_of_documents_alone(run):
@@ -449,6 +467,370 @@ def test_a_pdf_that_acts_when_it_is_opened_is_named(run):
         pdf.Root.OpenAction = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="app.alert(1)")
 
     assert "does something when it is opened (/OpenAction)" in forge_pdf(run, change)
+
+
+SCRIPT = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="app.alert(1)")
+
+
+def add_script(pdf: pikepdf.Pdf) -> None:
+    pdf.Root.Names.JavaScript = pikepdf.Dictionary(Names=["x", SCRIPT])
+
+
+def act_on_opening(pdf: pikepdf.Pdf) -> None:
+    pdf.pages[-2].AA = pikepdf.Dictionary(O=SCRIPT)
+
+
+def add_note(pdf: pikepdf.Pdf, **entries: Any) -> None:
+    note = pikepdf.Dictionary(Type=pikepdf.Name.Annot, Rect=[0, 0, 600, 850], **entries)
+    pdf.pages[-2].Annots = pikepdf.Array([pdf.make_indirect(note)])
+
+
+def link_elsewhere(pdf: pikepdf.Pdf) -> None:
+    action = pikepdf.Dictionary(S=pikepdf.Name.URI, URI="https://login.example/")
+    add_note(pdf, Subtype=pikepdf.Name.Link, A=action)
+
+
+def link_onwards(pdf: pikepdf.Pdf) -> None:
+    action = pikepdf.Dictionary(S=pikepdf.Name.GoTo, D="x", Next=SCRIPT)
+    add_note(pdf, Subtype=pikepdf.Name.Link, A=action)
+
+
+def add_stamp(pdf: pikepdf.Pdf) -> None:
+    add_note(pdf, Subtype=pikepdf.Name.Stamp)
+
+
+def show_signature(pdf: pikepdf.Pdf) -> None:
+    add_note(pdf, Subtype=pikepdf.Name.Widget, FT=pikepdf.Name.Sig)
+
+
+def add_form(pdf: pikepdf.Pdf) -> None:
+    field = pdf.make_indirect(pikepdf.Dictionary(FT=pikepdf.Name.Tx, T="x", V="no findings"))
+    pdf.Root.AcroForm = pikepdf.Dictionary(Fields=[field])
+
+
+def add_layers(pdf: pikepdf.Pdf) -> None:
+    pdf.Root.OCProperties = pikepdf.Dictionary(OCGs=[], D=pikepdf.Dictionary())
+
+
+def act_from_a_bookmark(pdf: pikepdf.Pdf) -> None:
+    pdf.Root.Outlines.First.A = SCRIPT
+
+
+@pytest.mark.filterwarnings("ignore:This document has 1 form widget")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (add_script, "has /JavaScript among its names"),
+        (act_on_opening, "has /AA on page"),
+        (link_elsewhere, "has a link with an action that leads elsewhere (/URI) on page"),
+        (link_onwards, "has a link with actions in a row on page"),
+        (add_stamp, "has an annotation (/Stamp) on page"),
+        (show_signature, "has a signature that covers something on page"),
+        (add_form, "has /AcroForm in its catalog"),
+        (add_layers, "has /OCProperties in its catalog"),
+        (act_from_a_bookmark, "has a bookmark with an action that leads elsewhere (/JavaScript)"),
+    ],
+)
+def test_whatever_acts_or_leads_elsewhere_in_a_pdf_is_named(run, change, words):
+    """
+    On any page, and whatever the list of documents says that it was made with.
+    """
+    list_again(run, made_with={"orgproof": "0.0.1"})
+
+    assert f"{PDF}: {words}" in forge_pdf(run, change)
+
+
+def cover(pdf: pikepdf.Pdf) -> None:
+    pdf.pages[0].contents_add(pdf.make_stream(b"q 1 1 1 rg 0 600 600 250 re f Q"))
+
+
+def empty(pdf: pikepdf.Pdf) -> None:
+    pdf.pages[-2].Contents = pdf.make_stream(b"")
+
+
+def rewrite(pdf: pikepdf.Pdf) -> None:
+    """
+    Change nothing but how it is written down.
+    """
+
+
+@pytest.mark.parametrize("change", [cover, empty, rewrite])
+def test_a_pdf_that_shows_something_else_than_it_says_is_missed(run, change):
+    """
+    A white field over the conclusion, a page without anything: it is drawn again and compared byte for byte.
+    """
+    assert forge_pdf(run, change) == (
+        f"{PDF}: is not, byte for byte, the document that follows from the raw reports"
+    )
+
+
+def read_all(run: Path, *paths: str, redraw: bool = True) -> tuple[str, list[str], list[str]]:
+    """
+    Return what was said of documents, what is wrong with them, and what was not compared.
+    """
+    stored = StoredRun(run)
+    with ExitStack() as stack:
+        made_with = read_list(run).made_with
+        reading = Readback(stack, run, paths, stored.manifest_sha256, made_with, redraw=redraw)
+        said, faults = reading.finish(stored)
+    return said, faults, reading.limits
+
+
+def forge(run: Path, change: Callable[[pikepdf.Pdf], object]) -> None:
+    with pikepdf.open(run / PDF, allow_overwriting_input=True) as pdf:
+        change(pdf)
+        pdf.save(run / PDF)
+
+
+def test_an_emptied_page_is_missed_without_drawing_again(run):
+    """
+    It carries no seal, wherever it is in the document.
+    """
+    forge(run, empty)
+
+    _, faults, _ = read_all(run, PDF, redraw=False)
+
+    assert len(faults) == 2
+    assert re.match(rf"{PDF}: page \d+ does not carry the seal", faults[0])
+
+
+def test_what_is_not_drawn_again_is_told_of(run):
+    """
+    A field over the conclusion is not seen then, and nobody reads that it was looked for.
+    """
+    forge(run, cover)
+
+    _, faults, (limit,) = read_all(run, PDF, redraw=False)
+
+    assert faults == []
+    assert limit.startswith(f"that {PDF} shows on its pages what follows from the raw reports: it")
+    assert "it was not drawn again, as was asked" in limit
+
+
+def test_a_pdf_that_is_too_long_is_not_drawn_again(run, monkeypatch):
+    """
+    And it is said, with the number that decides and how to draw it.
+    """
+    monkeypatch.setattr(redrawing, "ROWS_LIMIT", 5)
+    monkeypatch.setattr(redrawing, "PAGES_LIMIT", 3)
+
+    _, faults, (limit,) = read_all(run, PDF)
+
+    assert faults == []
+    assert "findings and accounts it is too long to draw again here" in limit
+    assert limit.endswith("the text of its pages from 4 on was not read")
+
+
+@pytest.fixture(name="elsewhere")
+def pretend_another_version(run: Path) -> Path:
+    """
+    Say of a genuine run that its documents were drawn by other templates and another table library.
+    """
+    then = dict(read_list(run).made_with)
+    then["orgproof-templates"] = f"SHA-256 {'0' * 64}"
+    then["itables"] = then["openpyxl"] = "0.0.1"
+    list_again(run, made_with=then)
+    return run
+
+
+def reword(run: Path) -> None:
+    """
+    Change what another version may have worded and drawn otherwise, in page, workbook and PDF.
+    """
+    page = run / PAGE
+    page.write_bytes(page.read_bytes().replace(b"color:", b"colour:", 1))
+    replace_part(run / WORKBOOK, "xl/styles.xml", swap(b"001B2A41", b"001B2A40"))
+    forge(run, rewrite)
+
+
+def test_genuine_documents_of_another_version_verify(elsewhere):
+    """
+    They differ, and what they were made with does: no fault, but said with the tools that are other ones.
+    """
+    reword(elsewhere)
+    list_again(elsewhere)
+
+    steps = take(elsewhere, read_documents=Readback)
+
+    assert failed(steps) == {}
+    step = steps[8]
+    limits = "\n".join(step.limits)
+    for path in (PAGE, WORKBOOK):
+        assert f"that {path} is what orgproof draws of this run: " in limits
+    assert f"that {PDF} shows on its pages what follows from the raw reports" in limits
+    assert "itables 0.0.1 then, " in limits
+    assert "openpyxl 0.0.1 then, " in limits
+    assert "orgproof-templates SHA-256 0000" in limits
+    assert step.said.endswith("orgproof-2026-Q4.html: not compared, see below")
+    assert "findings.csv" in step.said
+    assert "findings.csv" not in limits
+
+
+def test_the_same_changes_fail_where_the_tools_are_the_same(run):
+    """
+    Nothing explains them then.
+    """
+    reword(run)
+    list_again(run)
+
+    faults = failed(take(run, read_documents=Readback))["documents"]
+
+    assert {line.partition(":")[0] for line in faults.splitlines()} == {PAGE, WORKBOOK, PDF}
+
+
+def test_a_template_that_was_changed_is_another_tool(tmp_path, monkeypatch):
+    """
+    A style sheet is enough, and an orgproof of the same version.
+    """
+    before = describe_tools()
+    templates = shutil.copytree(find_resource("report_templates"), tmp_path / "report_templates")
+    edit(templates / "page.css", lambda content: content + b" ")
+    monkeypatch.setattr(toolchain, "find_resource", lambda _: templates)
+
+    after = describe_tools()
+
+    assert list(compare_tools(before, after, "html")) == ["orgproof-templates"]
+    assert compare_tools(before, after, "csv") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "bears"),
+    [
+        ("pango", "pdf", True),
+        ("pango", "html", False),
+        ("itables", "html", True),
+        ("itables", "csv", False),
+        ("orgproof-code", "json", True),
+        ("something new", "json", True),
+        ("font Noto Sans", "pdf", False),
+    ],
+)
+def test_a_tool_excuses_only_the_formats_it_draws(name, kind, bears):
+    """
+    Another text shaper does not explain another CSV. Fonts are known once a PDF is drawn.
+    """
+    now = describe_tools()
+
+    assert bool(compare_tools({**now, name: "0"}, now, kind)) is bears
+
+
+def test_another_version_explains_no_other_figure(elsewhere):
+    """
+    Whoever forges a number and the list of tools as well is told of: the figures are the run's.
+    """
+    workbook = openpyxl.load_workbook(elsewhere / WORKBOOK)
+    cell = workbook["Summary"].cell(find_row(workbook["Summary"], "without MFA"), 2)
+    cell.value -= 1
+    names = [cell.value for cell in workbook["Findings"][1]]
+    workbook["Findings"].cell(2, names.index("verdict") + 1).value = "pass"
+    workbook.save(elsewhere / WORKBOOK)
+
+    faults = read(elsewhere, WORKBOOK)
+
+    assert "the figure without MFA is 2, and 3 follows from the raw reports" in faults
+    assert "sheet Findings: column verdict does not hold the table's values" in faults
+
+
+def test_another_version_explains_no_row_less(elsewhere):
+    """
+    A finding that was taken out is missed.
+    """
+    faults = forge_sheet(elsewhere, lambda workbook: workbook["Findings"].delete_rows(3))
+
+    assert f"{WORKBOOK}: sheet Findings: has" in faults
+
+
+def test_totals_of_another_pdf_are_named_whatever_drew_it(elsewhere, tmp_path):
+    """
+    Its figures are read back, and its seal on the pages.
+    """
+    forged = reports_fixture.write_run(tmp_path / "x", reports_fixture.clean(), ("iso-27001-2022",))
+    draw(forged.folder, ("pdf",))
+    shutil.copy(forged.folder / PDF, elsewhere / PDF)
+
+    faults = read(elsewhere, PDF)
+
+    assert "page 1 does not carry the seal" in faults
+    assert "the figure without MFA is 0, and 3 follows from the raw reports" in faults
+    assert "manifest.json inside it is not the run's own" in faults
+
+
+def test_fonts_of_another_system_are_no_fault(run):
+    """
+    Which of them a PDF falls back on shows when it is drawn again.
+    """
+    forge(run, rewrite)
+    list_again(run, made_with={**read_list(run).made_with, "font Noto-Sans": "2.0"})
+
+    _, faults, (limit,) = read_all(run, PDF)
+
+    assert faults == []
+    assert "with other fonts (font Noto-Sans 2.0 then, none now)" in limit
+
+
+def sign(run: Path) -> None:
+    held = Pkcs12("certificate", issue("auditor", by=issue("authority")).write("x"), b"x")
+    path = run / PDF
+    path.write_bytes(make_pdf_signer(held, None)(path.read_bytes()))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_signed_pdf_is_the_drawn_one_and_a_signature(run):
+    """
+    The drawn bytes come first. Who signed is for a reader of PDF to say.
+    """
+    sign(run)
+
+    _, faults, (limit,) = read_all(run, PDF)
+
+    assert faults == []
+    assert limit.startswith(f"who signed {PDF}: ")
+
+
+def append(run: Path, change: Callable[[Any], object]) -> None:
+    """
+    Change a PDF by bytes after its end, as signatures do.
+    """
+    path = run / PDF
+    writer = IncrementalPdfFileWriter(BytesIO(path.read_bytes()))
+    change(writer)
+    content = BytesIO()
+    writer.write(content)
+    path.write_bytes(content.getvalue())
+
+
+def cover_page(writer: Any) -> None:
+    page = writer.root["/Pages"]["/Kids"][0]
+    field = writer.add_object(PdfStream(stream_data=b"q 1 1 1 rg 0 600 600 250 re f Q"))
+    page["/Contents"] = ArrayObject([page.raw_get("/Contents"), field])
+    writer.update_container(page)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_what_is_appended_and_changes_a_page_is_missed(run, is_signed):
+    """
+    Before a signature or without: the bytes that were drawn still come first.
+    """
+    append(run, cover_page)
+    if is_signed:
+        sign(run)
+
+    _, faults, _ = read_all(run, PDF)
+
+    assert re.fullmatch(rf"{PDF}: was changed by what is appended to it \(object .*", *faults)
+
+
+def test_bytes_after_the_end_that_sign_nothing_are_named(run):
+    """
+    Whatever they are.
+    """
+    path = run / PDF
+    path.write_bytes(path.read_bytes() + b"\n% more\n")
+
+    _, faults, _ = read_all(run, PDF)
+
+    assert faults == [f"{PDF}: goes on after its end, and what follows is no signature"]
 
 
 def write_loop(pdf: pikepdf.Pdf) -> None:
