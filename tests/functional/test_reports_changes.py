@@ -135,6 +135,10 @@ def test_the_ledger_marks_a_report_that_was_too_old(eventful):
     marked = [row["name"] for row in pages["ledger"]["rows"] if row["is_stale"]]
     assert marked == ["old-report"]
     assert re.search(r"old-report Workloads collected, report too old 2026-11-23", text)
+    assert (
+        "Of the collected, 1 was read by a report that was too old: nothing is known of its users"
+        in text
+    )
 
 
 def test_the_overview_of_controls_adds_up_to_the_groups(eventful):
