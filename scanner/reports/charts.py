@@ -9,7 +9,7 @@ What differs in colour differs in lightness or hatching too, so that a chart can
 import io
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -94,10 +94,16 @@ def draw_stack(parts: Sequence[Part], width: float, height: float, title: str) -
 
 
 def draw_columns(
-    columns: Sequence[Sequence[Part]], width: float, height: float, title: str
+    columns: Sequence[Sequence[Part]],
+    width: float,
+    height: float,
+    title: str,
+    unsure: Container[int] = (),
 ) -> Markup:
     """
     Draw columns of equal distance, each of parts that stand on one another, on one line.
+
+    Those at the places in `unsure` can be higher than they are: each has a dashed frame up to the top.
     """
     highest = max((sum(part.number for part in parts) for parts in columns), default=0)
     slot = width / max(len(columns), 1)
@@ -105,6 +111,9 @@ def draw_columns(
         drawing = _Drawing(width, height)
         for index, parts in enumerate(columns):
             bottom = 2 * _LINE
+            if index in unsure:
+                frame = Box(slot * (index + 0.2), bottom, slot * 0.6, height - 3 * _LINE)
+                drawing.frame(frame.shrink(_LINE / 2))
             for part in parts:
                 if part.number:
                     length = max((height - 3 * _LINE) * part.number / highest, 2 * _LINE)
@@ -216,6 +225,12 @@ class _Drawing:
             clip_on=False,
         )
         return self._axes.add_patch(patch)
+
+    def frame(self, box: Box) -> None:
+        """
+        Draw a rectangle with nothing in it and a dashed edge.
+        """
+        self.outline(box, PAPER, GREY).set_linestyle((0, (3, 2)))
 
     def cross_out(self, box: Box) -> None:
         """
