@@ -20,7 +20,7 @@ from scanner.reports import facts
 from scanner.reports.census import CONSOLE, WITHOUT
 from scanner.reports.charts import Fill, Part, draw_columns, draw_heat, draw_stack
 from scanner.reports.text import make_visible
-from scanner.reports.wording import CHANGES, MISSING, count, describe_read, list_changes
+from scanner.reports.wording import CHANGES, MISSING, count, describe_read
 from scanner.summary import Summary, TrendPoint
 
 UNITS_LIMIT = 6
@@ -43,6 +43,10 @@ _SLOT, _TREND_HEIGHT = 13.0, 20.0
 _GRAVE = (str(Severity.CRITICAL), str(Severity.HIGH))
 _CUT = "\u2026"
 _FIGURES = ("listed", "read", CONSOLE, WITHOUT)
+_UNSEEN = {
+    State.NOT_SCANNED: "not scanned this time",
+    State.ACCOUNT_LEFT: "in accounts that left",
+}
 _ACCOUNT_FILLS = (Fill.DARK, Fill.HATCHED, Fill.GREY, Fill.PALE)
 
 
@@ -109,7 +113,7 @@ def list_console_parts(summary: Summary) -> list[tuple[str, int, Fill]]:
         ("with MFA", users.console_with_mfa, Fill.DARK),
         ("without MFA, open", users.console_without_mfa - accepted, Fill.HATCHED),
         ("without MFA, accepted risk", accepted, Fill.GREY),
-        ("not clear, or report too old", users.unknown, Fill.PALE),
+        ("not clear", users.unknown, Fill.PALE),
     ]
 
 
@@ -169,7 +173,7 @@ def _list_obstacles(before: TrendPoint, now: TrendPoint) -> list[str]:
     Say why the figures of two periods cannot be compared; nothing where they can.
     """
     why = [
-        f"{describe_read(point)} could be used {when}"
+        f"only {describe_read(point)} could be used {when}"
         for point, when in ((now, "this time"), (before, f"in {before.period}"))
         if not point.is_whole
     ]
@@ -184,12 +188,11 @@ def describe_changes(summary: Summary) -> list[str]:
     """
     Say what became of the previous run's findings and accounts, and last what was not looked at again.
     """
-    left_out = (State.NOT_SCANNED, State.ACCOUNT_LEFT)
-    apart = (*(CHANGES[state] for state in left_out), "in accounts that left")
+    states = (State.NEW, State.REOPENED, State.STILL_OPEN, State.FIXED)
     numbers = [
-        f"{number:,} {words}"
-        for words, number in list_changes(summary)
-        if number and words not in apart and not words.startswith("accounts")
+        f"{number:,} {CHANGES[state]}"
+        for state in states
+        if (number := summary.changes.get(str(state), 0))
     ]
     said = [f"Findings: {', '.join(numbers)}." if numbers else "No finding changed."]
     accounts = [
@@ -200,15 +203,13 @@ def describe_changes(summary: Summary) -> list[str]:
     if accounts:
         said.append(f"{' and '.join(accounts)} the organization.")
     unseen = [
-        f"{count(number, 'finding')} {_agree(number, 'was', 'were')} {words}"
-        for state, words in zip(
-            left_out, ("not scanned this time", "in accounts that left"), strict=True
-        )
+        f"{number:,} {_agree(number, 'was', 'were')} {words}"
+        for state, words in _UNSEEN.items()
         if (number := summary.changes.get(str(state), 0))
     ]
     if unseen:
         said.append(
-            f"Of the previous run's findings {' and '.join(unseen)}: nobody knows whether they are fixed."
+            f"Of the previous run's findings {' and '.join(unseen)}; whether they were fixed is not known."
         )
     return said
 
@@ -270,7 +271,7 @@ def _count_units(
 
 
 def _rank_unit(figures: Counter[str]) -> tuple[int, ...]:
-    return -figures[WITHOUT], figures["known"], -figures[CONSOLE]
+    return -figures[WITHOUT], int(figures["known"] > 0), -figures[CONSOLE]
 
 
 def _describe_unit(path: str, figures: Counter[str]) -> dict[str, Any]:
