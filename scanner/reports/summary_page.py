@@ -20,7 +20,7 @@ from scanner.reports import facts
 from scanner.reports.census import CONSOLE, WITHOUT
 from scanner.reports.charts import Fill, Part, draw_columns, draw_heat, draw_stack
 from scanner.reports.text import make_visible
-from scanner.reports.wording import CHANGES, MISSING, count, describe_read
+from scanner.reports.wording import CHANGES, MISSING, count, describe_read, list_notices
 from scanner.summary import Summary, TrendPoint
 
 UNITS_LIMIT = 6
@@ -33,13 +33,18 @@ WORST_LIMIT = 5
 How many accounts are named as those with most exceptions.
 """
 
+NOTICES_LIMIT = 3
+"""
+How many notices leave room for all of these; each further one takes the place of one OU and one account.
+"""
+
 UNIT_LIMIT, NAME_LIMIT = 56, 40
 """
 How much of an OU's path and of an account's name stands on this page, which must stay one: in small letters.
 """
 
 _WIDTH, _BAR, _HEAT = 172.0, 4.2, 18.0
-_SLOT, _TREND_HEIGHT = 13.0, 20.0
+_SLOT, _TREND_HEIGHT = 13.0, 16.0
 _GRAVE = (str(Severity.CRITICAL), str(Severity.HIGH))
 _CUT = "\u2026"
 _FIGURES = ("listed", "read", CONSOLE, WITHOUT)
@@ -58,8 +63,10 @@ def build_summary_page(
     """
     summary = run.summary
     units = _count_units(accounts, console, summary)
-    shown = [_describe_unit(*unit) for unit in units[:UNITS_LIMIT]]
-    worst = _list_worst(run, accounts)
+    fewer = max(0, len(list_notices(summary)) - NOTICES_LIMIT)
+    limit = UNITS_LIMIT - fewer
+    shown = [_describe_unit(*unit) for unit in units[:limit]]
+    worst = _list_worst(run, accounts)[: WORST_LIMIT - fewer]
     coverage = facts.list_coverage(summary)
     parts = list_console_parts(summary)
     return {
@@ -80,7 +87,7 @@ def build_summary_page(
         ),
         "console_words": describe_console(summary),
         "units": shown,
-        "units_rest": _sum_units(units[UNITS_LIMIT:]),
+        "units_rest": _sum_units(units[limit:]),
         "worst": worst,
         "is_shortened": any(
             _CUT in name for name in (*(u["unit"] for u in shown), *(a["name"] for a in worst))
@@ -209,7 +216,7 @@ def describe_changes(summary: Summary) -> list[str]:
     ]
     if unseen:
         said.append(
-            f"Of the previous run's findings {' and '.join(unseen)}; whether they were fixed is not known."
+            f"Of earlier findings {' and '.join(unseen)}: whether they were fixed is not known."
         )
     return said
 

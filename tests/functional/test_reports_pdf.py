@@ -226,7 +226,7 @@ def test_an_account_that_could_not_be_read_this_time_is_no_improvement(tmp_path)
         "0 console users without MFA; in 2026-Q3 there were 9. The two cannot be compared: "
         "only 3 of 4 accounts could be used this time."
     )
-    assert "findings 9 were not scanned this time; whether they were fixed" in page["moved"][-1]
+    assert "findings 9 were not scanned this time: whether they were fixed" in page["moved"][-1]
     assert "stroke-dasharray" in page["trend"]["chart"]
 
 

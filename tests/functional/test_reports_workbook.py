@@ -385,7 +385,7 @@ def test_a_period_that_was_not_read_whole_is_marked_in_table_and_chart(eventful)
     (mark,) = chart.series[0].dPt
     assert mark.idx == 1
     assert mark.spPr.ln.prstDash == "dash"
-    assert mark.marker.spPr.solidFill.srgbClr.val == "FFFFFF"
+    assert mark.marker.spPr.solidFill.srgbClr == "FFFFFF"
 
 
 def test_users_of_a_report_that_was_too_old_are_not_counted_live(eventful):

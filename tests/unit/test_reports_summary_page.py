@@ -1,5 +1,4 @@
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -98,8 +97,8 @@ def test_findings_that_were_not_looked_at_are_in_a_sentence_of_their_own():
     They are no part of what changed, for nobody knows whether they did.
     """
     assert tell(new=2, still_open=3, not_scanned=9, account_left=1) == (
-        "Findings: 2 new, 3 still open. Of the previous run's findings 9 were not scanned this time and "
-        "1 was in accounts that left; whether they were fixed is not known."
+        "Findings: 2 new, 3 still open. Of earlier findings 9 were not scanned this time and "
+        "1 was in accounts that left: whether they were fixed is not known."
     )
 
 
@@ -113,7 +112,7 @@ def test_accounts_that_joined_or_left_are_counted_as_people_count():
     assert tell() == "No finding changed."
 
 
-def count_units(*accounts: tuple[str, str, int | None], counted: Mapping[str, tuple[int, int]]):
+def count_units(*accounts: tuple[str, str, int | None], counted: dict[str, tuple[int, int]]):
     """
     Count OUs. Accounts are id, OU and the hours that their report was old, None for one that was not read.
     """
