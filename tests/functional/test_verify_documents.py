@@ -714,7 +714,7 @@ def test_another_version_explains_no_other_figure(elsewhere):
     """
     Whoever forges a number and the list of tools as well is told of: the figures are the run's.
     """
-    workbook = openpyxl.load_workbook(elsewhere / WORKBOOK)
+    workbook: Any = openpyxl.load_workbook(elsewhere / WORKBOOK)
     cell = workbook["Summary"].cell(find_row(workbook["Summary"], "without MFA"), 2)
     cell.value -= 1
     names = [cell.value for cell in workbook["Findings"][1]]
@@ -814,7 +814,8 @@ def test_what_is_appended_and_changes_a_page_is_missed(run, is_signed):
 
     _, faults, _ = read_all(run, PDF)
 
-    assert re.fullmatch(rf"{PDF}: was changed by what is appended to it \(object .*", *faults)
+    (fault,) = faults
+    assert fault.startswith(f"{PDF}: was changed by what is appended to it (object ")
 
 
 def test_bytes_after_the_end_that_sign_nothing_are_named(run):
