@@ -2,7 +2,7 @@
 PDFs drawn again from what was derived, and compared byte for byte with those that were found.
 
 A PDF can show something else than it says: a white field over a sentence is no text. So nothing but drawing it again
-settles what it shows. Where that cannot be asked, the seal is looked for on each of its pages, and it is said.
+settles what it shows. Where it is not done, or other tools explain a difference, the seal is looked for on each of its pages, and it is said.
 """
 
 import tempfile
@@ -61,16 +61,14 @@ class Redrawing:
         with tempfile.TemporaryDirectory(prefix="orgproof-") as place:
             try:
                 drawn = {f"reports/{path.name}": path for path in draw_pdf(self._run, Path(place))}
-                fonts = self._compare_fonts(drawn)
+                tools = self._compare_tools(drawn)
             except RenderError as exc:
                 yield from self._give_up(paths, f"it could not be drawn again: {exc}")
                 return
             for path in paths:
-                yield from self._hold(path, read_file(drawn[path]), fonts)
+                yield from self._hold(path, read_file(drawn[path]), tools)
 
     def _find_reason(self, *, wanted: bool) -> str | None:
-        if tools := compare_tools(self._then, self._now, "pdf"):
-            return f"by documents.json it was drawn with other tools ({name_tools(tools)})"
         if not wanted:
             return "it was not drawn again, as was asked"
         rows = _count_rows(self._run)
@@ -81,20 +79,20 @@ class Redrawing:
             )
         return None
 
-    def _compare_fonts(self, drawn: Mapping[str, Path]) -> dict[str, str]:
+    def _compare_tools(self, drawn: Mapping[str, Path]) -> dict[str, str]:
         if not self._now:
             return {}
         now = {**self._now, **describe_fonts(drawn.values())}
         return compare_tools(self._then, now, "pdf", with_fonts=True)
 
-    def _hold(self, path: str, drawn: bytes, fonts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    def _hold(self, path: str, drawn: bytes, tools: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         found = read_file(self._folder / path)
         if found == drawn:
             return
         if found.startswith(drawn):
             yield from self._hold_signature(path, len(drawn))
-        elif fonts:
-            reason = f"by documents.json it was drawn with other fonts ({name_tools(fonts)})"
+        elif tools:
+            reason = f"it differs, and by documents.json it was drawn with other tools ({name_tools(tools)})"
             yield from self._give_up([path], reason)
         else:
             yield path, "is not, byte for byte, the document that follows from the raw reports"
@@ -132,7 +130,9 @@ class Redrawing:
             except EvidenceError as exc:
                 yield path, str(exc).removeprefix(f"{self._folder / path}: ")
                 continue
-            yield from ((path, fault) for fault in list_marks(found, self._run))
+            if faults := list(list_marks(found, self._run)):
+                yield from ((path, fault) for fault in faults)
+                continue
             pages, read = found["pages"], min(found["pages"], self._room)
             self._room -= read
             unread = (
