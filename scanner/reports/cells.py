@@ -139,9 +139,13 @@ class Column:
         # Without the indent a number touches the text in the next column.
         self._number = make_cell(sheet, alignment=Alignment(horizontal="right", indent=1))
         self._link = make_cell(sheet, font=LINK)
-        self._truth = make_cell(sheet, number_format=TRUTH_FORMAT)
+        self._truths = {
+            truth: make_cell(sheet, number_format=TRUTH_FORMAT) for truth in (True, False)
+        }
+        for truth, cell in self._truths.items():
+            cell.value = truth
         # Asking for a style's number gives it one, so that it does not depend on the rows that follow.
-        held = (self._time, self._number, self._link, self._truth)
+        held = (self._time, self._number, self._link, self._truths[True])
         self.styles = [cell.style_id for cell in held]
 
     def flow(
@@ -159,7 +163,8 @@ class Column:
         if pa.types.is_integer(values.type):
             return _hold(self._number, values.to_pylist())
         if pa.types.is_boolean(values.type):
-            return _hold(self._truth, values.to_pylist())
+            # Neither changes, so that nothing is set for each row.
+            return map(self._truths.get, values.to_pylist())
         listed: list[object] = values.to_pylist()
         odd = find_odd(values)
         return listed if odd is None else self._flow_text(listed, odd)

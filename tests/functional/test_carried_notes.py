@@ -339,6 +339,20 @@ def edit_workbook(folder, target, change):
     return target
 
 
+def test_a_column_of_ones_own_takes_nothing_away(folder, tmp_path):
+    """
+    Not even one that is named as one of notes that were left over.
+    """
+
+    def add(_, sheet, places):
+        sheet.cell(1, sheet.max_column + 1).value = "why"
+        sheet.cell(2, places["note"]).value = "keep me"
+
+    notes = read_notes(edit_workbook(folder, tmp_path / "old.xlsx", add))
+
+    assert [row[-2] for row in notes.list_left()] == ["keep me"]
+
+
 @pytest.mark.parametrize("lost", ["status", "assignee", "note", "finding_id"])
 def test_a_renamed_column_is_refused_and_named(folder, tmp_path, lost):
     """
@@ -447,27 +461,27 @@ def test_names_that_do_harm_keep_their_notes(tmp_path):
     assert list(notes.list_left()) == []
 
 
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ("_xD800_ lone", "\ufffd lone"),
-        ("lone _xDC00_", "lone \ufffd"),
-        ("_xD83D__xDE00_ whole", "\U0001f600 whole"),
-        ("_xDE00__xD83D_x", "\ufffd\ufffdx"),
-    ],
-)
-def test_half_a_character_stops_nothing(folder, tmp_path, written, read):
+HALVES = {
+    "_xD800_ lone": "\ufffd lone",
+    "lone _xDC00_": "lone \ufffd",
+    "_xD83D__xDE00_ whole": "\U0001f600 whole",
+    "_xDE00__xD83D_x": "\ufffd\ufffdx",
+}
+
+
+def test_half_a_character_stops_nothing(folder, tmp_path):
     """
     Excel's codes can name one half of a character alone: it becomes a sign that stands for it.
     """
-    (first, *_) = list_ids(folder)
-    old = write_notes(tmp_path / "old.xlsx", (first, "open", None, written))
+    ids = list_ids(folder)
+    rows = [(key, "open", None, note) for key, note in zip(ids, HALVES, strict=False)]
+    old = write_notes(tmp_path / "old.xlsx", *rows)
 
     done = render(folder, "--format", "xlsx", "--carry-notes", old)
 
     assert done.exit_code == 0, done.stderr
-    rows = read_rows(done.stdout.splitlines()[-1], "Findings")
-    assert rows[0]["note"].value == read
+    found = read_rows(done.stdout.splitlines()[-1], "Findings")
+    assert [row["note"].value for row in found[: len(HALVES)]] == list(HALVES.values())
 
 
 def test_a_number_beyond_all_measure_is_a_note(tmp_path):

@@ -144,12 +144,22 @@ def _check_sheet(tree: ET.Element, formats: int, styles: int) -> Iterator[str]:
         yield "rows are out of order"
     yield from _check_cells(tree, styles)
     yield from _check_rules(tree, formats)
+    yield from _check_sizes(tree)
     links = [link.attrib["ref"] for link in tree.iter(f"{MAIN}hyperlink")]
     if len(links) > 65_530 or len(set(links)) != len(links):
         yield "too many links, or two on one cell"
     for part in ("oddHeader", "oddFooter"):
         if len(tree.findtext(f".//{MAIN}{part}") or "") > 255:
             yield f"{part} is too long"
+
+
+def _check_sizes(tree: ET.Element) -> Iterator[str]:
+    if any(float(row.attrib.get("ht", "0")) > 409 for row in tree.iter(f"{MAIN}row")):
+        yield "a row is too high"
+    if any(float(column.attrib["width"]) > 255 for column in tree.iter(f"{MAIN}col")):
+        yield "a column is too wide"
+    if any(len(link.attrib.get("location", "")) > 2_084 for link in tree.iter(f"{MAIN}hyperlink")):
+        yield "a link leads too far"
 
 
 def _check_cells(tree: ET.Element, styles: int) -> Iterator[str]:
@@ -159,9 +169,14 @@ def _check_cells(tree: ET.Element, styles: int) -> Iterator[str]:
             yield f"{cell.attrib['r']}: is too long"
         if int(cell.attrib.get("s", "0")) >= styles:
             yield f"{cell.attrib['r']}: has no such style"
+        if cell.attrib.get("t") == "b" and cell.findtext(f"{MAIN}v") not in {"0", "1"}:
+            yield f"{cell.attrib['r']}: is neither true nor false"
 
 
 def _check_rules(tree: ET.Element, formats: int) -> Iterator[str]:
+    priorities = [rule.attrib["priority"] for rule in tree.iter(f"{MAIN}cfRule")]
+    if len(set(priorities)) != len(priorities):
+        yield "two rules have one priority"
     for rule in tree.iter(f"{MAIN}cfRule"):
         if int(rule.attrib["dxfId"]) >= formats:
             yield "a rule has no such format"
@@ -187,6 +202,8 @@ def _check_table(table: ET.Element, tree: ET.Element) -> Iterator[str]:
     columns = [column.attrib["name"] for column in table.iter(f"{MAIN}tableColumn")]
     if columns != header or any(cell.attrib.get("t") not in {"inlineStr", "s"} for cell in row):
         yield f"table {name}: its columns are not its header"
+    if max(map(len, columns)) > 255:
+        yield f"table {name}: a column's name is too long"
     if len({column.lower() for column in columns}) != len(columns):
         yield f"table {name}: two columns have one name"
     ids = [column.attrib["id"] for column in table.iter(f"{MAIN}tableColumn")]
