@@ -148,14 +148,16 @@ class _Counts:
 def _add_users(before: UserTotals, table: pd.DataFrame) -> UserTotals:
     users = table[~table["is_root"]]
     password, device = users["password_enabled"], users["mfa_active"]
-    console = is_true(password)
+    # Of a report that was too old nothing is known, here as in each check.
+    stale = users["is_stale"]
+    console = is_true(password) & ~stale
     return UserTotals(
         users=before.users + len(users),
         roots=before.roots + len(table) - len(users),
         console=before.console + int(console.sum()),
         console_with_mfa=before.console_with_mfa + int((console & is_true(device)).sum()),
         console_without_mfa=before.console_without_mfa + int((console & is_false(device)).sum()),
-        unknown=before.unknown + int((password.isna() | (console & device.isna())).sum()),
+        unknown=before.unknown + int((stale | password.isna() | (console & device.isna())).sum()),
     )
 
 

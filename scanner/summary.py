@@ -29,8 +29,8 @@ class UserTotals:
     Rows read from the collected accounts' reports, root users counted apart.
 
     `console` has a password, `console_without_mfa` a password and no MFA device, `unknown` a value
-    the report does not make clear for either. Users of accounts not read are unknown in number and
-    in none of these.
+    the report does not make clear for either, or a report that was too old: such a user is in no other
+    figure but `users`. Users of accounts not read are unknown in number and in none of these.
     """
 
     users: int
@@ -39,6 +39,13 @@ class UserTotals:
     console_with_mfa: int
     console_without_mfa: int
     unknown: int
+
+    @property
+    def may_sign_in(self) -> int:
+        """
+        The users who have a console password, or of whom the reports do not show that they have none.
+        """
+        return self.console_with_mfa + self.console_without_mfa + self.unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,9 @@ class TrendPoint:
     """
     One run's figures as later runs show them.
 
-    `exceptions` counts the console users without MFA whom no acceptance covers.
+    `exceptions` counts the console users without MFA whom no acceptance covers. `not_collected` accounts were to
+    be read and were not, `stale` ones had a report that was too old, and `read_sha256` is over the ids of the
+    others: equal where two runs looked at the same accounts. Runs made before these were kept have None and "".
     """
 
     period: str
@@ -161,6 +170,30 @@ class TrendPoint:
     without_mfa: int
     exceptions: int
     accepted: int
+    not_collected: int | None = None
+    stale: int = 0
+    read_sha256: str = ""
+
+    @property
+    def due(self) -> int:
+        """
+        How many accounts were to be read; all that are listed where that was not kept.
+        """
+        return self.listed if self.not_collected is None else self.collected + self.not_collected
+
+    @property
+    def read(self) -> int:
+        """
+        How many accounts were read, by a report that was not too old: the figures are theirs.
+        """
+        return self.collected - self.stale
+
+    @property
+    def is_whole(self) -> bool:
+        """
+        Whether the figures speak for every account that was to be read.
+        """
+        return 0 < self.read == self.due
 
 
 @dataclass(frozen=True, slots=True)

@@ -540,6 +540,9 @@ def _mark(inputs: _Inputs, judges: _Judges, accounts: AccountTotals) -> TrendPoi
         without_mfa=users.console_without_mfa,
         exceptions=confirmed.failed - confirmed.accepted if confirmed else 0,
         accepted=confirmed.accepted if confirmed else 0,
+        not_collected=accounts.not_collected,
+        stale=judges.ledger.stale,
+        read_sha256=hash_bytes("\n".join(sorted(judges.ledger.read)).encode()),
     )
 
 

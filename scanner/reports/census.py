@@ -11,6 +11,7 @@ import pandas as pd
 from scanner.checks import Subject
 from scanner.credentials import BOOLEAN_COLUMNS, is_false, is_true
 from scanner.evidence import StoredRun
+from scanner.model import AccountOutcome
 from scanner.summary import Summary
 
 CONSOLE, WITHOUT = "console", "without"
@@ -27,7 +28,7 @@ class Census:
 
     `console` has a row for each account with users, named by its id: `console` counts its console users and
     `without` those of them without an MFA device, as `scanner.summary.UserTotals` does. `roots` has the root
-    users' rows, in order of account id.
+    users' rows, in order of account id. Users in a report that was too old are in no count.
     """
 
     console: pd.DataFrame
@@ -40,9 +41,11 @@ def take_census(run: StoredRun) -> Census:
     """
     columns = ["account_id", *BOOLEAN_COLUMNS, *USES, "sentinels", "uninterpretable"]
     columns += list_root_checks(run.summary)
+    accounts = run.accounts()
+    stale = accounts.loc[mark_stale(accounts, run.summary), "account_id"].astype("str")
     counts, roots = [], []
     for frame in run.users():
-        counts.append(_count(frame))
+        counts.append(_count(frame[~frame["account_id"].isin(stale).to_numpy()]))
         roots.append(frame.loc[is_true(frame["is_root"]), columns])
     nobody = pd.DataFrame({CONSOLE: [], WITHOUT: []}, dtype="int64")
     nothing = pd.DataFrame(columns=columns)
@@ -52,6 +55,15 @@ def take_census(run: StoredRun) -> Census:
         console=pd.concat(counts).groupby(level=0, sort=True).sum() if counts else nobody,
         roots=rows.astype(dict.fromkeys(("sentinels", "uninterpretable"), "category")),
     )
+
+
+def mark_stale(accounts: pd.DataFrame, summary: Summary) -> pd.Series:
+    """
+    Return a bool mask of the accounts that were read by a report that was too old.
+    """
+    is_old = accounts["report_age_seconds"] > summary.max_report_age_hours * 3600
+    was_read = accounts["outcome"] == AccountOutcome.COLLECTED
+    return (is_old & was_read).fillna(value=False).astype("bool")
 
 
 def list_root_checks(summary: Summary) -> list[str]:

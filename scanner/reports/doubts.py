@@ -20,6 +20,7 @@ from scanner.reports.annexes import (
     Annexes,
     place_units,
 )
+from scanner.reports.census import mark_stale
 from scanner.reports.tables import list_records
 from scanner.reports.wording import OUTCOMES, format_age, format_moment
 from scanner.summary import Summary
@@ -152,10 +153,7 @@ def _list_stale(accounts: pd.DataFrame, summary: Summary) -> list[dict[str, Any]
     """
     Return the accounts whose report was too old, the oldest first.
     """
-    ages = accounts["report_age_seconds"]
-    is_old = (ages > summary.max_report_age_hours * 3600).fillna(value=False).astype("bool")
-    found = accounts[is_old & (accounts["outcome"] == AccountOutcome.COLLECTED)]
-    ordered = found.sort_values(
+    ordered = accounts[mark_stale(accounts, summary)].sort_values(
         ["report_age_seconds", "account_id"], ascending=[False, True], kind="stable"
     )
     return [

@@ -237,7 +237,11 @@ def list_users(summary: Summary) -> list[Figure]:
         Figure("Console users", users.console, "IAM users with a console password"),
         Figure("with MFA", users.console_with_mfa, "console users with an MFA device"),
         Figure("without MFA", users.console_without_mfa, "console users without an MFA device"),
-        Figure("Not clear", users.unknown, "the report does not say password or device"),
+        Figure(
+            "Not clear",
+            users.unknown,
+            "the report does not say password or device, or was too old",
+        ),
         Figure("Root users", users.roots, "one in each account that was read"),
     ]
 

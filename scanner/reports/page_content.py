@@ -33,6 +33,7 @@ from scanner.reports.wording import (
     count,
     describe_accepted,
     describe_parent,
+    describe_read,
     describe_result,
     format_moment,
     list_changes,
@@ -114,16 +115,15 @@ def _list_coverage(summary: Summary) -> dict[str, Any]:
 
 def _draw_users(summary: Summary) -> Markup:
     """
-    Return a bar of the console users by what is known of their devices.
+    Return a bar of the users who may sign in to the console, by what is known of their devices.
     """
     users = summary.users
-    unclear = users.console - users.console_with_mfa - users.console_without_mfa
     parts = (
         ("with-mfa", users.console_with_mfa, "with MFA"),
         ("without-mfa", users.console_without_mfa, "without MFA"),
-        ("unclear", unclear, "not clear"),
+        ("unclear", users.unknown, "not clear"),
     )
-    words = f"{count(users.console, 'console user')}: {_enumerate((number, words) for _, number, words in parts)}"
+    words = f"{count(users.may_sign_in, 'IAM user')}: {_enumerate((number, words) for _, number, words in parts)}"
     [bar] = draw_bars([Bar(words, [(kind, number) for kind, number, _ in parts])])
     return bar
 
@@ -163,7 +163,8 @@ def _describe_changes(summary: Summary) -> dict[str, Any]:
     bars = draw_bars(
         [
             Bar(
-                f"{point.period}: {point.exceptions:,} open, {point.accepted:,} accepted",
+                f"{point.period}: {point.exceptions:,} open, {point.accepted:,} accepted"
+                f"{'' if point.is_whole else f', in {describe_read(point)}'}",
                 [("fail", point.exceptions), ("accepted", point.accepted)],
             )
             for point in summary.trend

@@ -20,7 +20,7 @@ from scanner.model import (
     Severity,
     Verdict,
 )
-from scanner.summary import CheckTotals, Summary
+from scanner.summary import CheckTotals, Summary, TrendPoint
 
 VERDICTS = {
     Verdict.PASS: "no exception noted",
@@ -137,19 +137,29 @@ def conclude(summary: Summary) -> str:
         return "No account was read, so nothing can be concluded about any user."
     users = summary.users
     noted = _list_exceptions(summary)
-    # Accounts that were not read have verdicts of their own; the sentence on completeness counts them.
-    unclear = sum(total.unknown for total in summary.checks if total.subject != Subject.ACCOUNT)
-    if unclear:
-        noted.append(f"{count(unclear, 'verdict')} could not be reached from the reports")
-    if not noted:
+    unclear = summary.unknown_verdicts
+    # Accounts that were not read have verdicts of their own, and say nothing of the users that were.
+    whole = sum(total.unknown for total in summary.checks if total.subject == Subject.ACCOUNT)
+    if not noted and unclear == whole:
+        among = "account" if read == 1 else f"{count(read, 'account')}"
         noted.append(
             f"No exceptions were noted among {count(users.console, 'console user')} and "
-            f"{count(users.roots, 'root user')} in the {count(read, 'account')} read"
+            f"{count(users.roots, 'root user')} in the {among} read"
         )
+    if unclear:
+        noted.append(_say_unclear(unclear, whole))
     leads = sum(total.needs_review for total in summary.checks)
     if leads:
         noted.append(f"{count(leads, 'lead')} {'needs' if leads == 1 else 'need'} review")
     return f"{'; '.join(noted)}."
+
+
+def _say_unclear(unclear: int, whole: int) -> str:
+    sentence = f"{count(unclear, 'verdict')} could not be reached"
+    if not whole:
+        return sentence
+    which = f"{whole:,} of them " if unclear > 1 else ""
+    return f"{sentence}, {which}about an account as a whole"
 
 
 def describe_accepted(summary: Summary) -> str:
@@ -159,15 +169,22 @@ def describe_accepted(summary: Summary) -> str:
     failed = sum(total.failed for total in summary.checks)
     leads = sum(total.needs_review for total in summary.checks)
     if not summary.acceptances:
-        return (
-            f"No accepted risks were given: all {count(failed, 'exception')} and {count(leads, 'lead')} "
-            "are open."
-        )
+        return f"No accepted risks were given: {_say_open(failed, leads)}."
     are = "is an accepted risk" if summary.accepted == 1 else "are accepted risks"
     return (
         f"{summary.accepted:,} of the {count(failed, 'exception')} and {count(leads, 'lead')} {are}. They "
         "stay in every figure and in every list: accepting one says who answers for it and until when."
     )
+
+
+def _say_open(failed: int, leads: int) -> str:
+    counted = [
+        count(number, noun) for number, noun in ((failed, "exception"), (leads, "lead")) if number
+    ]
+    if not counted:
+        return "there is no exception and no lead that one could be about"
+    every = "all " if max(failed, leads) > 1 else ""
+    return f"{every}{' and '.join(counted)} {'is' if failed + leads == 1 else 'are'} open"
 
 
 def complete(summary: Summary) -> str:
@@ -201,9 +218,10 @@ def _say_coverage(summary: Summary) -> str:
             f"be read, so nothing is said about {whose}."
         )
     if listed and accounts.collected == listed:
-        return (
-            f"This evidence is complete: every one of {count(listed, 'account')} listed was read."
-        )
+        every = f"very one of {count(listed, 'account')} listed was read"
+        if summary.stale:
+            return f"E{every}, but this evidence is not complete."
+        return f"This evidence is complete: e{every}."
     beside = [
         f"{number:,} {words}"
         for number, words in (
@@ -222,6 +240,29 @@ def list_notices(summary: Summary) -> list[Notice]:
     """
     Return what must stand on every page of this run's documents, gravest first.
     """
+    notices = _list_gaps(summary)
+    if summary.simulated:
+        sentence = "this organization is simulated; nothing here is evidence about a real one"
+        notices.append(Notice("simulated", "SIMULATED", sentence))
+    elif summary.endpoint:
+        sentence = "the answers did not come from AWS's usual address"
+        notices.append(Notice("endpoint", "ENDPOINT OVERRIDDEN", sentence))
+    if not summary.selection.is_full:
+        excluded, listed = summary.accounts.excluded, summary.accounts.listed
+        sentence = f"{count(excluded, 'account')} of {listed:,} left out"
+        notices.append(Notice("partial", "PARTIAL SELECTION", sentence))
+    if summary.parent is not None:
+        sentence = (
+            f"on {format_moment(summary.judged)}, from the sealed answers of an earlier judgement"
+        )
+        notices.append(Notice("derived", "JUDGED AGAIN", sentence))
+    return notices
+
+
+def _list_gaps(summary: Summary) -> list[Notice]:
+    """
+    Return the notices of accounts of whose users nothing is known.
+    """
     notices = []
     missed, listed = summary.accounts.not_collected, summary.accounts.listed
     if not summary.is_complete:
@@ -231,20 +272,13 @@ def list_notices(summary: Summary) -> list[Notice]:
         if summary.interrupted:
             sentence = f"the run was interrupted; {sentence}"
         notices.append(Notice("incomplete", "INCOMPLETE", sentence))
-    if summary.simulated:
-        sentence = "this organization is simulated; nothing here is evidence about a real one"
-        notices.append(Notice("simulated", "SIMULATED", sentence))
-    elif summary.endpoint:
-        sentence = "the answers did not come from AWS's usual address"
-        notices.append(Notice("endpoint", "ENDPOINT OVERRIDDEN", sentence))
-    if not summary.selection.is_full:
-        sentence = f"{count(summary.accounts.excluded, 'account')} of {listed:,} left out"
-        notices.append(Notice("partial", "PARTIAL SELECTION", sentence))
-    if summary.parent is not None:
+    if summary.stale:
+        reports = count(summary.accounts.collected, "report")
         sentence = (
-            f"on {format_moment(summary.judged)}, from the sealed answers of an earlier judgement"
+            f"{summary.stale:,} of {reports} {'was' if summary.stale == 1 else 'were'} older than "
+            f"{count(summary.max_report_age_hours, 'hour')} when fetched; nothing is known of the users there"
         )
-        notices.append(Notice("derived", "JUDGED AGAIN", sentence))
+        notices.append(Notice("stale", "REPORTS TOO OLD", sentence))
     return notices
 
 
@@ -290,6 +324,13 @@ def list_changes(summary: Summary) -> list[tuple[str, int]]:
         ("accounts that left", "accounts-left"),
     ]
     return [(words, summary.changes.get(key, 0)) for words, key in counts]
+
+
+def describe_read(point: TrendPoint) -> str:
+    """
+    Say for how many of the accounts that were to be read a point of the trend speaks.
+    """
+    return f"{point.read:,} of {count(point.due, 'account')}"
 
 
 _SETTLED = (

@@ -871,6 +871,25 @@ def test_users_are_counted_and_roots_apart():
     )
 
 
+def test_users_of_a_report_that_is_too_old_are_not_clear():
+    """
+    Whatever such a report shows of them, they are neither console users nor without MFA, as no check says so.
+    """
+    tally = Tally(CHECKS_IN_USE)
+    rows = [root_row(), user_row("ann", **OPEN), user_row("bob", **SAFE), user_row("cid", **OPEN)]
+    table = read_table(*rows)
+    table["is_stale"] = [True, True, True, False]
+
+    tally.add(judge_table(table, CHECKS_IN_USE))
+    (check,) = [total for total in tally.checks() if total.check == "console-no-mfa"]
+
+    assert tally.users() == UserTotals(
+        users=3, roots=1, console=1, console_with_mfa=0, console_without_mfa=1, unknown=2
+    )
+    assert tally.users().console_without_mfa == check.failed
+    assert tally.users().may_sign_in == 3
+
+
 def test_every_row_has_one_verdict_for_each_check():
     """
     What is counted for a check adds up to the rows.

@@ -37,11 +37,23 @@ def batch(*rows):
     )
 
 
-def count(*batches):
+def count(*batches, ages=None):
     """
-    Take the census of a run whose users table comes in these batches.
+    Take the census of a run whose users table comes in these batches. `ages` of its reports are in hours.
     """
-    run: Any = SimpleNamespace(users=lambda: iter(batches), summary=SimpleNamespace(checks=()))
+    hours = ages or {}
+    accounts = pd.DataFrame(
+        {
+            "account_id": list(hours),
+            "outcome": ["collected"] * len(hours),
+            "report_age_seconds": pd.array([age * 3600 for age in hours.values()], dtype="Int64"),
+        }
+    )
+    run: Any = SimpleNamespace(
+        users=lambda: iter(batches),
+        accounts=lambda: accounts,
+        summary=SimpleNamespace(checks=(), max_report_age_hours=24),
+    )
     return take_census(run)
 
 
@@ -67,6 +79,18 @@ def test_what_is_not_clear_is_neither_with_nor_without():
     census = count(batch(row("1", password=None), row("1", mfa=None), row("1", password=False)))
 
     assert census.console.to_dict("index") == {"1": {"console": 1, "without": 0}}
+
+
+def test_a_report_that_is_too_old_counts_nobody():
+    """
+    Its users are in no OU's figures, as they are in none of the summary's; its root user stays listed.
+    """
+    census = count(
+        batch(row("1", root=True), row("1"), row("2", root=True), row("2")), ages={"1": 25, "2": 24}
+    )
+
+    assert census.console.to_dict("index") == {"2": {"console": 1, "without": 1}}
+    assert census.roots["account_id"].tolist() == ["1", "2"]
 
 
 def test_root_is_no_console_user():

@@ -23,6 +23,7 @@ from scanner.reports.facts import (
     add_up_coverage,
     describe_asked,
     describe_scope,
+    describe_verdicts,
     list_check_figures,
     list_differences,
 )
@@ -196,7 +197,25 @@ def test_accounts_that_were_not_read_are_no_verdicts_out_of_reports():
 
     said = wording.conclude(summary(missed=2, checks=(total(), unread)))
 
-    assert "could not be reached" not in said
+    assert said == (
+        "No exceptions were noted among 312 console users and 22 root users in the 22 accounts read; "
+        "2 verdicts could not be reached, 2 of them about an account as a whole."
+    )
+
+
+def test_conclusion_and_figures_say_one_number_of_verdicts_that_could_not_be_reached():
+    """
+    The cover's sentence and the sentence on all findings count the same.
+    """
+    unread = total("account-not-collected", "Account", unknown=3, subject="account")
+    run = summary(
+        checks=(total(unknown=33), unread), findings_by_verdict={"unknown": 36}, findings=36
+    )
+
+    said = wording.conclude(run)
+
+    assert said == "36 verdicts could not be reached, 3 of them about an account as a whole."
+    assert "36 verdicts that could not be reached" in describe_verdicts(run)
 
 
 def test_leads_are_said_beside_exceptions_and_never_as_such():
@@ -221,8 +240,29 @@ def test_acceptances_are_counted_within_the_exceptions():
 
     assert said.startswith("3 of the 7 exceptions and 2 leads are accepted risks. They stay")
     assert wording.describe_accepted(summary(checks=(total(failed=7),))) == (
-        "No accepted risks were given: all 7 exceptions and 0 leads are open."
+        "No accepted risks were given: all 7 exceptions are open."
     )
+
+
+@pytest.mark.parametrize(
+    ("failed", "leads", "words"),
+    [
+        (0, 0, "there is no exception and no lead that one could be about"),
+        (1, 0, "1 exception is open"),
+        (0, 1, "1 lead is open"),
+        (1, 1, "1 exception and 1 lead are open"),
+        (7, 0, "all 7 exceptions are open"),
+        (0, 2, "all 2 leads are open"),
+        (7, 1, "all 7 exceptions and 1 lead are open"),
+    ],
+)
+def test_what_is_open_is_said_as_people_say_it(failed, leads, words):
+    """
+    Nobody writes that all 0 exceptions are open.
+    """
+    said = wording.describe_accepted(summary(checks=(total(failed=failed, leads=leads),)))
+
+    assert said == f"No accepted risks were given: {words}."
 
 
 def test_old_reports_are_said_with_the_age_that_was_allowed():
@@ -234,6 +274,22 @@ def test_old_reports_are_said_with_the_age_that_was_allowed():
     assert said.endswith(
         " 2 reports were older than 48 hours when fetched: nothing is known of their users."
     )
+
+
+@pytest.mark.parametrize(
+    ("stale", "words"), [(1, "1 of 24 reports was"), (2, "2 of 24 reports were")]
+)
+def test_evidence_with_an_old_report_is_not_called_complete(stale, words):
+    """
+    Nothing is known of some users, and every page says so.
+    """
+    old = summary(stale=stale)
+
+    assert "is complete" not in wording.complete(old)
+    assert wording.complete(old).startswith("Every one of 24 accounts listed was read, but this")
+    (notice,) = wording.list_notices(old)
+    assert notice.label == "REPORTS TOO OLD"
+    assert notice.sentence.startswith(f"{words} older than 24 hours when fetched")
 
 
 def test_a_later_judgement_carries_a_notice_and_names_the_seal():
@@ -433,7 +489,7 @@ def test_an_unknown_verdict_is_never_hidden_behind_no_exceptions():
     said = wording.conclude(summary(checks=(total(unknown=1),)))
 
     assert "No exceptions" not in said
-    assert said == "1 verdict could not be reached from the reports."
+    assert said == "1 verdict could not be reached."
 
 
 def test_one_unread_account_makes_the_evidence_incomplete():
