@@ -9,7 +9,7 @@ from typing import Any
 from openpyxl.chart import BarChart, LineChart, Reference
 from openpyxl.chart.label import DataLabelList
 from openpyxl.chart.layout import Layout, ManualLayout
-from openpyxl.chart.marker import DataPoint
+from openpyxl.chart.marker import DataPoint, Marker
 from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.chart.text import RichText
 from openpyxl.drawing.line import LineProperties
@@ -77,9 +77,10 @@ def add_trend(
     title: str,
     series: Series,
     place: Place,
+    unsure: Sequence[int] = (),
 ) -> None:
     """
-    Lay a line over a place: one figure for each period.
+    Lay a line over a place: one figure for each period. Those of `unsure` can be higher, and stand hollow.
     """
     chart: Any = LineChart()
     _fill(chart, sheet, title, series, place)
@@ -93,7 +94,17 @@ def add_trend(
     line.marker.size = 7
     line.marker.graphicalProperties = GraphicalProperties(solidFill=RED)
     line.smooth = False
+    line.dPt = [_mark_unsure(index) for index in unsure]
     sheet.add_chart(chart)
+
+
+def _mark_unsure(index: int) -> DataPoint:
+    marker = Marker(symbol="circle", size=9)
+    marker.graphicalProperties = GraphicalProperties(
+        solidFill="FFFFFF", ln=LineProperties(solidFill=RED, w=19_000)
+    )
+    dashed = LineProperties(solidFill=RED, w=28_000, prstDash="dash")
+    return DataPoint(idx=index, marker=marker, spPr=GraphicalProperties(ln=dashed))
 
 
 def _fill(chart: Any, sheet: Any, title: str, series: Series, place: Place) -> None:  # noqa: ANN401 - openpyxl's charts

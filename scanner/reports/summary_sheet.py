@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from openpyxl import Workbook
 
 from scanner.evidence import StoredRun
+from scanner.findings import CONFIRMED_CHECK
 from scanner.model import AccountOutcome, Severity, Verdict
 from scanner.reports import facts
 from scanner.reports.breakdown import count_severities
@@ -35,6 +36,7 @@ from scanner.reports.wording import (
     count,
     describe_accepted,
     describe_parent,
+    describe_read,
     describe_result,
     list_changes,
     list_notices,
@@ -120,30 +122,35 @@ def write_summary(sheet: Page, run: StoredRun, extras: Extras, extents: Extents)
     _write_scopes(sheet, summary)
     _write_controls(sheet, run)
     trend = _write_changes(sheet, summary)
+    unsure = [index for index, point in enumerate(summary.trend) if not point.is_whole]
     _write_not_collected(sheet, run)
     sheet.heading("What this is")
     for label, value in facts.list_identity(run):
         sheet.row([label, value])
-    _draw_charts(sheet, band, series, trend)
+    _draw_charts(sheet, band, series, trend, unsure)
 
 
 def _draw_charts(
-    sheet: Page, band: int, series: Mapping[str, Series], trend: Series | None
+    sheet: Page,
+    band: int,
+    series: Mapping[str, Series],
+    trend: Series | None,
+    unsure: Sequence[int],
 ) -> None:
     """
-    Lay the charts side by side over the rows that were left free for them.
+    Lay the charts side by side over the rows that were left free for them. `unsure` are points of the trend.
     """
     rows = (band - 1, band - 1 + _BAND)
     places = [Place(columns, rows) for columns in (_THREE if trend is None else _FOUR)]
     bars = (
         ("Accounts by outcome", "outcomes", (CALM, RED, PALE, PALE)),
-        ("Console users by MFA", "console", (CALM, RED)),
+        ("Console users by MFA", "console", (CALM, RED, PALE)),
         ("Findings by severity", "severities", (RED, RED, AMBER, CALM, PALE)),
     )
     for (title, key, colours), place in zip(bars, places, strict=False):
         add_bars(sheet.sheet, title, series[key], colours, place)
     if trend is not None:
-        add_trend(sheet.sheet, "Console users without MFA by period", trend, places[-1])
+        add_trend(sheet.sheet, "Console users without MFA by period", trend, places[-1], unsure)
 
 
 def _write_sheets(sheet: Page, run: StoredRun, extents: Extents) -> None:
@@ -211,21 +218,38 @@ def _write_coverage(sheet: Page, summary: Summary, extents: Extents) -> Series:
 
 
 def _write_users(sheet: Page, summary: Summary, extents: Extents) -> Series:
-    parts = extents["Users"]
-    counted = {
-        "IAM users": count_where(parts, _PEOPLE),
-        "Console users": count_where(parts, *_CONSOLE),
-        "with MFA": count_where(parts, *_WITH),
-        "without MFA": count_where(parts, *_WITHOUT),
-        "Root users": count_where(parts, Condition("is_root", value=True)),
-    }
+    counted = _count_users(summary, extents["Users"])
     sheet.heading("Users in the accounts that were read")
     sheet.header(["users", *_COUNTED], numbers=_COUNTED)
     rows = {}
     for figure in facts.list_users(summary):
         rows[figure.label] = sheet.next_row
         sheet.count(figure.label, figure.number, counted.get(figure.label), figure.meaning)
-    return Series((rows["with MFA"], rows["without MFA"]))
+    return Series((rows["with MFA"], rows["Not clear"]))
+
+
+def _count_users(summary: Summary, parts: Sequence[Extent]) -> dict[str, Live | None]:
+    """
+    Return the formulas of the users' figures, None for what the sheet's columns do not show.
+
+    No column says that a report was too old. Where one was, the check's verdicts tell: they are unknown then.
+    """
+    everybody: dict[str, Live | None] = {
+        "IAM users": count_where(parts, _PEOPLE),
+        "Root users": count_where(parts, Condition("is_root", value=True)),
+    }
+    if not summary.stale:
+        return everybody | {
+            "Console users": count_where(parts, *_CONSOLE),
+            "with MFA": count_where(parts, *_WITH),
+            "without MFA": count_where(parts, *_WITHOUT),
+        }
+    if all(total.check != CONFIRMED_CHECK for total in summary.checks):
+        return everybody
+    return everybody | {
+        "with MFA": count_where(parts, Condition(CONFIRMED_CHECK, str(Verdict.PASS))),
+        "without MFA": count_where(parts, Condition(CONFIRMED_CHECK, str(Verdict.FAIL))),
+    }
 
 
 def _write_population(sheet: Page, run: StoredRun) -> None:
@@ -341,10 +365,16 @@ def _write_changes(sheet: Page, summary: Summary) -> Series | None:
     first = sheet.next_row
     for point in summary.trend:
         figures = (point.collected, point.listed, point.console, point.without_mfa)
-        sheet.row(
-            [f"{point.period}, run {point.run_id}", *figures, point.accepted, point.exceptions]
+        partial = "" if point.is_whole else f", {describe_read(point)} used"
+        name = f"{point.period}, run {point.run_id}{partial}"
+        sheet.row([name, *figures, point.accepted, point.exceptions])
+    series = Series((first, sheet.next_row - 1), values=2 + numbers.index("without_mfa"))
+    if not all(point.is_whole for point in summary.trend):
+        sheet.lines(
+            "Where not every account could be used, because it was not read or its report was too old, there can be "
+            "more than the figures say. In the chart such a point is hollow, and the line to it is dashed."
         )
-    return Series((first, sheet.next_row - 1), values=2 + numbers.index("without_mfa"))
+    return series
 
 
 def _write_not_collected(sheet: Page, run: StoredRun) -> None:

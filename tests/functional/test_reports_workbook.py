@@ -6,6 +6,7 @@ from datetime import datetime
 import openpyxl
 import pytest
 import reports_fixture as fixture
+from openpyxl.chart import LineChart
 
 from scanner.evidence import StoredRun
 from scanner.evidence.tables import FINDINGS
@@ -367,6 +368,36 @@ def test_the_summary_prints_scopes_and_the_trend(eventful):
         point.accepted,
         point.exceptions,
     )
+
+
+def test_a_period_that_was_not_read_whole_is_marked_in_table_and_chart(eventful):
+    """
+    Its line says how many accounts could be used, and its point stands hollow at the end of a dashed line.
+    """
+    run, workbook = eventful
+    said = texts(workbook["Summary"])
+    (chart,) = [c for c in workbook["Summary"]._charts if isinstance(c, LineChart)]
+    whole, partial = run.summary.trend
+
+    assert whole.is_whole
+    assert f"2026-Q3, run {whole.run_id}" in said
+    assert f"2026-Q4, run {partial.run_id}, 6 of 8 accounts used" in said
+    (mark,) = chart.series[0].dPt
+    assert mark.idx == 1
+    assert mark.spPr.ln.prstDash == "dash"
+    assert mark.marker.spPr.solidFill.srgbClr == "FFFFFF"
+
+
+def test_users_of_a_report_that_was_too_old_are_not_counted_live(eventful):
+    """
+    Their rows hold what the report says, so the formulas count verdicts, which are unknown there.
+    """
+    _, workbook = eventful
+    rows = {row[0]: row[2] for row in workbook["Summary"].iter_rows(values_only=True) if row[0]}
+
+    assert rows["Console users"] == rows["Not clear"] == "\u2013"
+    for name, verdict in (("with MFA", "pass"), ("without MFA", "fail")):
+        assert rows[name].endswith(f'[console-no-mfa],"{verdict}")')
 
 
 def test_changes_and_acceptances_are_sheets_to_filter(eventful):
