@@ -9,7 +9,7 @@ What differs in colour differs in lightness or hatching too, so that a chart can
 import io
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -72,6 +72,7 @@ _THINNEST = 0.9
 _HATCH = 1.1
 _LINE = 0.25
 _STROKE = 0.5
+_SURE = 0.8
 _SHEET = re.compile(r"\s*<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 _STYLE = re.compile(r'style="([^"]*)"')
 _NAME = re.compile(r' id="[A-Za-z]+_\d+"')
@@ -94,20 +95,32 @@ def draw_stack(parts: Sequence[Part], width: float, height: float, title: str) -
 
 
 def draw_columns(
-    columns: Sequence[Sequence[Part]], width: float, height: float, title: str
+    columns: Sequence[Sequence[Part]],
+    width: float,
+    height: float,
+    title: str,
+    unsure: Collection[int] = (),
 ) -> Markup:
     """
     Draw columns of equal distance, each of parts that stand on one another, on one line.
+
+    Those at the places in `unsure` can be higher than they are: each has a dashed frame up to the top.
     """
     highest = max((sum(part.number for part in parts) for parts in columns), default=0)
     slot = width / max(len(columns), 1)
+    room = height - 3 * _LINE
+    # A frame that ends where its column does could not be seen.
+    tallest = room * _SURE if unsure else room
     with _settings():
         drawing = _Drawing(width, height)
         for index, parts in enumerate(columns):
             bottom = 2 * _LINE
+            if index in unsure:
+                frame = Box(slot * (index + 0.2), bottom, slot * 0.6, room)
+                drawing.frame(frame.shrink(_LINE / 2))
             for part in parts:
                 if part.number:
-                    length = max((height - 3 * _LINE) * part.number / highest, 2 * _LINE)
+                    length = max(tallest * part.number / highest, 2 * _LINE)
                     drawing.fill(part.fill, Box(slot * (index + 0.2), bottom, slot * 0.6, length))
                     bottom += length
         drawing.fill(Fill.DARK, Box(0, 0, width, _LINE))
@@ -216,6 +229,12 @@ class _Drawing:
             clip_on=False,
         )
         return self._axes.add_patch(patch)
+
+    def frame(self, box: Box) -> None:
+        """
+        Draw a rectangle with nothing in it and a dashed edge.
+        """
+        self.outline(box, PAPER, GREY).set_linestyle((0, (3, 2)))
 
     def cross_out(self, box: Box) -> None:
         """

@@ -14,12 +14,13 @@ from markupsafe import Markup
 
 from scanner.evidence import StoredRun
 from scanner.findings import CONFIRMED_CHECK
+from scanner.history import State
 from scanner.model import AccountOutcome, Severity, Verdict
 from scanner.reports import facts
 from scanner.reports.census import CONSOLE, WITHOUT
 from scanner.reports.charts import Fill, Part, draw_columns, draw_heat, draw_stack
 from scanner.reports.text import make_visible
-from scanner.reports.wording import MISSING, count
+from scanner.reports.wording import CHANGES, MISSING, count, describe_read, list_notices
 from scanner.summary import Summary, TrendPoint
 
 UNITS_LIMIT = 6
@@ -32,16 +33,25 @@ WORST_LIMIT = 5
 How many accounts are named as those with most exceptions.
 """
 
+NOTICES_LIMIT, MOST_FEWER = 1, 3
+"""
+How many notices leave room for all of these; each further one takes the place of one OU and one account, up to three.
+"""
+
 UNIT_LIMIT, NAME_LIMIT = 56, 40
 """
 How much of an OU's path and of an account's name stands on this page, which must stay one: in small letters.
 """
 
 _WIDTH, _BAR, _HEAT = 172.0, 4.2, 18.0
-_SLOT, _TREND_HEIGHT = 13.0, 20.0
+_SLOT, _TREND_HEIGHT = 13.0, 16.0
 _GRAVE = (str(Severity.CRITICAL), str(Severity.HIGH))
 _CUT = "\u2026"
 _FIGURES = ("listed", "read", CONSOLE, WITHOUT)
+_UNSEEN = {
+    State.NOT_SCANNED: "not scanned this time",
+    State.ACCOUNT_LEFT: "in accounts that left",
+}
 _ACCOUNT_FILLS = (Fill.DARK, Fill.HATCHED, Fill.GREY, Fill.PALE)
 
 
@@ -52,9 +62,11 @@ def build_summary_page(
     Return what the summary's page prints. `console` counts console users by account: see `scanner.reports.census`.
     """
     summary = run.summary
-    units = _count_units(accounts, console)
-    shown = [_describe_unit(*unit) for unit in units[:UNITS_LIMIT]]
-    worst = _list_worst(run, accounts)
+    units = _count_units(accounts, console, summary)
+    fewer = min(max(0, len(list_notices(summary)) - NOTICES_LIMIT), MOST_FEWER)
+    limit = UNITS_LIMIT - fewer
+    shown = [_describe_unit(*unit) for unit in units[:limit]]
+    worst = _list_worst(run, accounts)[: WORST_LIMIT - fewer]
     coverage = facts.list_coverage(summary)
     parts = list_console_parts(summary)
     return {
@@ -71,70 +83,145 @@ def build_summary_page(
         "console_chart": _stack(
             [(words, number) for words, number, _ in parts],
             [fill for _, _, fill in parts],
-            count(summary.users.console, "console user"),
+            count(summary.users.may_sign_in, "IAM user"),
         ),
+        "console_words": describe_console(summary),
         "units": shown,
-        "units_rest": _sum_units(units[UNITS_LIMIT:]),
+        "units_rest": _sum_units(units[limit:]),
         "worst": worst,
         "is_shortened": any(
             _CUT in name for name in (*(u["unit"] for u in shown), *(a["name"] for a in worst))
         ),
         "trend": draw_trend(summary.trend),
         "since": compare_periods(summary.trend),
+        "moved": describe_changes(summary),
     }
+
+
+def describe_console(summary: Summary) -> str:
+    """
+    Say of whom the parts of the console users are parts.
+    """
+    users = summary.users
+    have = f"{count(users.may_sign_in, 'IAM user')} who {_agree(users.may_sign_in, 'has', 'have')}"
+    return f"Of {have} a console password{', or may have one' if users.unknown else ''}:"
 
 
 def list_console_parts(summary: Summary) -> list[tuple[str, int, Fill]]:
     """
-    Return the parts that console users fall into, in words, and how each is drawn. They add up to all of them.
+    Return the parts that users fall into who may sign in to the console, in words, and how each is drawn.
+
+    Those who have no console password are in none.
     """
     users = summary.users
     total = next((total for total in summary.checks if total.check == CONFIRMED_CHECK), None)
-    # What a report too old to be used shows is no exception, and nobody can accept it.
-    failed, accepted = (total.failed, total.accepted) if total else (users.console_without_mfa, 0)
-    open_ = failed - accepted
-    rest = users.console - users.console_with_mfa - failed
+    accepted = total.accepted if total else 0
     return [
         ("with MFA", users.console_with_mfa, Fill.DARK),
-        ("without MFA, open", open_, Fill.HATCHED),
+        ("without MFA, open", users.console_without_mfa - accepted, Fill.HATCHED),
         ("without MFA, accepted risk", accepted, Fill.GREY),
-        ("not clear, or report too old", rest, Fill.PALE),
+        ("not clear", users.unknown, Fill.PALE),
     ]
 
 
 def draw_trend(trend: Sequence[TrendPoint]) -> dict[str, Any]:
     """
     Return the chart of exceptions over the periods, oldest first, and its points for the labels below it.
+
+    A point that does not speak for every account that was to be read has a frame, for it can be higher.
     """
     numbers = "; ".join(
-        f"{point.exceptions:,} open and {point.accepted:,} accepted" for point in trend
+        f"{point.exceptions:,} open and {point.accepted:,} accepted{_say_partial(point)}"
+        for point in trend
     )
     columns = [
         [Part(point.exceptions, Fill.HATCHED), Part(point.accepted, Fill.GREY)] for point in trend
     ]
     title = f"Console users without MFA in {count(len(trend), 'period')}, oldest first: {numbers}."
     width = _SLOT * len(trend)
+    unsure = [index for index, point in enumerate(trend) if not point.is_whole]
     return {
-        "chart": draw_columns(columns, width, _TREND_HEIGHT, title) if trend else Markup(),
+        "chart": draw_columns(columns, width, _TREND_HEIGHT, title, unsure) if trend else Markup(),
         "width": width,
         "points": trend,
+        "is_whole": not unsure,
     }
+
+
+def _say_partial(point: TrendPoint) -> str:
+    return "" if point.is_whole else f" in {describe_read(point)}"
 
 
 def compare_periods(trend: Sequence[TrendPoint]) -> str | None:
     """
     Say how many console users without MFA there are against the period before; None without one.
+
+    Fewer or more is said only where both periods speak for every account, and for the same ones: users in an
+    account that was not read are not fewer, they are not known.
     """
     if len(trend) < 2:
         return None
     before, now = trend[-2:]
+    sentence = f"{count(now.without_mfa, 'console user')} without MFA"
+    why = _find_obstacle(before, now)
+    if why:
+        return (
+            f"{sentence}; in {before.period} there {_agree(before.without_mfa, 'was', 'were')} "
+            f"{before.without_mfa:,}. The two cannot be compared: {why}."
+        )
     change = now.without_mfa - before.without_mfa
     word = "fewer" if change < 0 else "more"
     moved = f"{abs(change):,} {word} than" if change else "as many as"
-    sentence = f"{now.without_mfa:,} console users without MFA, {moved} in {before.period}"
-    if now.collected != before.collected:
-        sentence += f"; {count(now.collected, 'account')} were read, and {before.collected:,} then"
-    return f"{sentence}."
+    return f"{sentence}, {moved} in {before.period}."
+
+
+def _find_obstacle(before: TrendPoint, now: TrendPoint) -> str | None:
+    """
+    Say why the figures of two periods cannot be compared; None where they can.
+    """
+    then = f"in {before.period}"
+    if not now.is_whole:
+        also = "" if before.is_whole else f" and {before.read:,} of {before.due:,} {then}"
+        return f"only {describe_read(now)} could be used this time{also}"
+    if not before.is_whole:
+        return f"only {describe_read(before)} could be used {then}"
+    if not before.read_sha256:
+        return f"it is not on record which accounts were read {then}"
+    return None if before.read_sha256 == now.read_sha256 else "they are not of the same accounts"
+
+
+def describe_changes(summary: Summary) -> list[str]:
+    """
+    Say what became of the previous run's findings and accounts, and last what was not looked at again.
+    """
+    states = (State.NEW, State.REOPENED, State.STILL_OPEN, State.FIXED)
+    numbers = [
+        f"{number:,} {CHANGES[state]}"
+        for state in states
+        if (number := summary.changes.get(str(state), 0))
+    ]
+    said = [f"Findings: {', '.join(numbers)}." if numbers else "No finding changed."]
+    accounts = [
+        f"{count(number, 'account')} {verb}"
+        for key, verb in (("accounts-joined", "joined"), ("accounts-left", "left"))
+        if (number := summary.changes.get(key, 0))
+    ]
+    if accounts:
+        said.append(f"{' and '.join(accounts)} the organization.")
+    unseen = [
+        f"{number:,} {_agree(number, 'was', 'were')} {words}"
+        for state, words in _UNSEEN.items()
+        if (number := summary.changes.get(str(state), 0))
+    ]
+    if unseen:
+        said.append(
+            f"Of earlier findings {' and '.join(unseen)}: whether they were fixed is not known."
+        )
+    return said
+
+
+def _agree(number: int, one: str, many: str) -> str:
+    return one if number == 1 else many
 
 
 def shorten(name: str, limit: int) -> str:
@@ -169,30 +256,51 @@ def _stack(parts: Sequence[tuple[str, int]], fills: Sequence[Fill], whole: str) 
 
 
 def _count_units(
-    accounts: Sequence[Mapping[str, Any]], console: pd.DataFrame
+    accounts: Sequence[Mapping[str, Any]], console: pd.DataFrame, summary: Summary
 ) -> list[tuple[str, Counter[str]]]:
     """
     Return each OU with its accounts and console users, those with most users without MFA first.
+
+    After those come OUs of whose users nothing is known, before those that have nobody without MFA.
     """
     units: dict[str, Counter[str]] = {}
     counted: dict[Any, Any] = console.to_dict("index")
+    oldest = summary.max_report_age_hours * 3600
     for account in accounts:
         unit = units.setdefault(str(account["ou_path"] or ""), Counter())
+        was_read = account["outcome"] == AccountOutcome.COLLECTED
         unit["listed"] += 1
-        unit["read"] += account["outcome"] == AccountOutcome.COLLECTED
+        unit["read"] += was_read
+        unit["known"] += was_read and account["report_age_seconds"] <= oldest
         unit.update(counted.get(str(account["account_id"]), {}))
-    return sorted(units.items(), key=lambda item: (-item[1][WITHOUT], -item[1][CONSOLE], item[0]))
+    return sorted(units.items(), key=lambda item: (_rank_unit(item[1]), item[0]))
+
+
+def _rank_unit(figures: Counter[str]) -> tuple[int, ...]:
+    return -figures[WITHOUT], int(figures["known"] > 0), -figures[CONSOLE]
 
 
 def _describe_unit(path: str, figures: Counter[str]) -> dict[str, Any]:
     number, without = figures[CONSOLE], figures[WITHOUT]
     rate = without / number if number else None
     said = f"{without:,} of {count(number, 'console user')} without MFA"
+    if not figures["known"]:
+        said = "Not known: no account was read, or by a report that was too old"
     return {
         "unit": shorten(path or MISSING, UNIT_LIMIT),
         "share": _say_rate(rate),
         "heat": draw_heat(rate, _HEAT, 3.0, said),
-        **{key: figures[key] for key in _FIGURES},
+        **_list_figures(figures),
+    }
+
+
+def _list_figures(figures: Counter[str]) -> dict[str, int | str]:
+    """
+    Return what is printed of an OU: of users whom nobody has read about there is no number, and not none.
+    """
+    return {
+        key: figures[key] if figures["known"] or key in {"listed", "read"} else MISSING
+        for key in _FIGURES
     }
 
 
@@ -204,11 +312,14 @@ def _say_rate(rate: float | None) -> str:
     return "> 99 %" if 0.99 < rate < 1 else f"{rate:.0%}".replace("%", " %")
 
 
-def _sum_units(units: Sequence[tuple[str, Counter[str]]]) -> dict[str, int] | None:
+def _sum_units(units: Sequence[tuple[str, Counter[str]]]) -> dict[str, Any] | None:
     if not units:
         return None
-    sums = {key: sum(figures[key] for _, figures in units) for key in _FIGURES}
-    return {"number": len(units), **sums}
+    every = Counter[str]()
+    for _, figures in units:
+        every.update(figures)
+    unknown = sum(not figures["known"] for _, figures in units)
+    return {"number": len(units), "unknown": unknown, **_list_figures(every)}
 
 
 def _list_worst(run: StoredRun, accounts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

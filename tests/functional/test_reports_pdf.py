@@ -30,8 +30,8 @@ from scanner.reports.pdf import (
     render_pdf,
 )
 from scanner.reports.remediation import build_commands, deny_without_mfa
-from scanner.reports.summary_page import list_console_parts, shorten
-from scanner.reports.wording import MISSING, describe_accepted, list_changes
+from scanner.reports.summary_page import describe_changes, list_console_parts, shorten
+from scanner.reports.wording import MISSING, describe_accepted
 from scanner.summary import PreviousRun
 
 SEAL = "ab" * 32
@@ -161,18 +161,18 @@ def test_the_summary_is_one_page_with_the_sealed_figures(eventful):
     assert describe_accepted(summary) in page
     for point in summary.trend:
         assert point.period in page
-    for words, number in list_changes(summary):
-        assert not number or f"{number} {words}" in page
+    for sentence in describe_changes(summary):
+        assert sentence in page
 
 
 def test_console_users_fall_into_parts_that_add_up(eventful, ordinary):
     """
-    With MFA, open, accepted and not clear are all of them, and the figures come from the totals.
+    With MFA, open, accepted and not clear are all who may sign in, and the figures come from the totals.
     """
     for run, _, pages in (eventful, ordinary):
         parts = list_console_parts(run.summary)
 
-        assert sum(number for _, number, _ in parts) == run.summary.users.console
+        assert sum(number for _, number, _ in parts) == run.summary.users.may_sign_in
         for words, number, _ in parts:
             assert f"{number} {words}" in pages[2]
     (total,) = [t for t in eventful[0].summary.checks if t.check == "console-no-mfa"]
@@ -182,6 +182,54 @@ def test_console_users_fall_into_parts_that_add_up(eventful, ordinary):
     ]
 
 
+def test_lead_tiles_strip_and_trend_agree_where_a_report_was_too_old(eventful):
+    """
+    A user whom nobody can judge is not clear, and in no other figure of the page.
+    """
+    run, _, pages = eventful
+    summary = run.summary
+    users, page = summary.users, build_pages(run)["overview"]
+    (total,) = [total for total in summary.checks if total.check == "console-no-mfa"]
+    rest = page["units_rest"] or {"console": 0, "without": 0}
+    table = pd.concat(run.users())
+    people = table[~table["is_root"]]
+
+    assert summary.stale
+    assert f"{users.console_without_mfa} of {users.console} console users can sign in" in pages[2]
+    assert users.console_without_mfa == total.failed == summary.trend[-1].without_mfa
+    assert summary.trend[-1].exceptions + summary.trend[-1].accepted == total.failed
+    for key, number in (("console", users.console), ("without", users.console_without_mfa)):
+        assert sum(unit[key] for unit in page["units"]) + rest[key] == number
+    nobody = people["password_enabled"].eq(other=False).fillna(value=False)
+    assert users.may_sign_in + int(nobody.sum()) == users.users == len(people)
+    assert "This evidence is complete" not in " ".join(pages)
+    assert all("REPORTS TOO OLD" in text for text in pages)
+
+
+def test_an_account_that_could_not_be_read_this_time_is_no_improvement(tmp_path):
+    """
+    Nine users without MFA in an account that nobody can read any more are not nine fewer.
+    """
+    nine = tuple(fixture.Person(f"u{number}", mfa="false") for number in range(9))
+    before = [*fixture.clean(), fixture.Listed("111111111111", "acc", ("Root", "Bad"), nine)]
+    now = [
+        *fixture.clean(),
+        fixture.missed("111111111111", "acc"),
+        fixture.Listed("222222222222", "new", people=(fixture.Person("eve"),)),
+    ]
+    previous = fixture.write_run(tmp_path, before, started=fixture.BEFORE, period="2026-Q3")
+    run = fixture.write_run(tmp_path, now, previous=previous)
+
+    page = build_pages(run)["overview"]
+
+    assert page["since"] == (
+        "0 console users without MFA; in 2026-Q3 there were 9. The two cannot be compared: "
+        "only 3 of 4 accounts could be used this time."
+    )
+    assert "findings 9 were not scanned this time: whether they were fixed" in page["moved"][-1]
+    assert "stroke-dasharray" in page["trend"]["chart"]
+
+
 def test_the_strip_of_ous_is_counted_from_the_tables(eventful):
     """
     Each OU's line holds the users of its accounts, row by row, and all lines add up to the summary.
@@ -189,6 +237,10 @@ def test_the_strip_of_ous_is_counted_from_the_tables(eventful):
     run, _, pages = eventful
     users = pd.concat(run.users())
     people = users[~users["is_root"]].merge(run.accounts()[["account_id", "ou_path"]])
+    old = run.accounts()["report_age_seconds"] > run.summary.max_report_age_hours * 3600
+    people = people[
+        ~people["account_id"].isin(run.accounts()["account_id"][old.fillna(value=False)])
+    ]
     console = people[people["password_enabled"].fillna(value=False)]
     sums = [0, 0]
 
@@ -253,10 +305,24 @@ def test_the_summary_stays_one_page_whatever_things_are_called(tmp_path):
     ]
     _, path = draw(
         tmp_path,
-        [*long, *fixture.clean(), fixture.missed("900000000000", "unreachable")],
+        [
+            *long,
+            *fixture.clean(),
+            fixture.missed("900000000000", "unreachable"),
+            fixture.Listed("910000000000", "old", people=(), age=timedelta(hours=30)),
+        ],
         frameworks=("iso-27001-2022",),
         previous=before,
-        trend=tuple(replace(now, period=f"2025-Q{number}", accepted=5) for number in range(8)),
+        trend=tuple(
+            replace(now, period=f"2025-Q{number}", accepted=5, stale=1) for number in range(8)
+        ),
+        changes={
+            "new": 10,
+            "fixed": 9,
+            "not-scanned": 99,
+            "account-left": 9,
+            "accounts-joined": 12,
+        },
         simulated=True,
         interrupted=True,
         selection=Selection(ous=("ou-ab12-11111111",)),
