@@ -33,9 +33,9 @@ WORST_LIMIT = 5
 How many accounts are named as those with most exceptions.
 """
 
-NOTICES_LIMIT = 3
+NOTICES_LIMIT, MOST_FEWER = 1, 3
 """
-How many notices leave room for all of these; each further one takes the place of one OU and one account.
+How many notices leave room for all of these; each further one takes the place of one OU and one account, up to three.
 """
 
 UNIT_LIMIT, NAME_LIMIT = 56, 40
@@ -63,7 +63,7 @@ def build_summary_page(
     """
     summary = run.summary
     units = _count_units(accounts, console, summary)
-    fewer = max(0, len(list_notices(summary)) - NOTICES_LIMIT)
+    fewer = min(max(0, len(list_notices(summary)) - NOTICES_LIMIT), MOST_FEWER)
     limit = UNITS_LIMIT - fewer
     shown = [_describe_unit(*unit) for unit in units[:limit]]
     worst = _list_worst(run, accounts)[: WORST_LIMIT - fewer]
@@ -163,11 +163,11 @@ def compare_periods(trend: Sequence[TrendPoint]) -> str | None:
         return None
     before, now = trend[-2:]
     sentence = f"{count(now.without_mfa, 'console user')} without MFA"
-    why = _list_obstacles(before, now)
+    why = _find_obstacle(before, now)
     if why:
         return (
             f"{sentence}; in {before.period} there {_agree(before.without_mfa, 'was', 'were')} "
-            f"{before.without_mfa:,}. The two cannot be compared: {' and '.join(why)}."
+            f"{before.without_mfa:,}. The two cannot be compared: {why}."
         )
     change = now.without_mfa - before.without_mfa
     word = "fewer" if change < 0 else "more"
@@ -175,20 +175,19 @@ def compare_periods(trend: Sequence[TrendPoint]) -> str | None:
     return f"{sentence}, {moved} in {before.period}."
 
 
-def _list_obstacles(before: TrendPoint, now: TrendPoint) -> list[str]:
+def _find_obstacle(before: TrendPoint, now: TrendPoint) -> str | None:
     """
-    Say why the figures of two periods cannot be compared; nothing where they can.
+    Say why the figures of two periods cannot be compared; None where they can.
     """
-    why = [
-        f"only {describe_read(point)} could be used {when}"
-        for point, when in ((now, "this time"), (before, f"in {before.period}"))
-        if not point.is_whole
-    ]
-    if not why and before.not_collected is None:
-        return [f"it is not on record which accounts were read in {before.period}"]
-    if not why and before.read_sha256 != now.read_sha256:
-        return ["they are not of the same accounts"]
-    return why
+    then = f"in {before.period}"
+    if not now.is_whole:
+        also = "" if before.is_whole else f" and {before.read:,} of {before.due:,} {then}"
+        return f"only {describe_read(now)} could be used this time{also}"
+    if not before.is_whole:
+        return f"only {describe_read(before)} could be used {then}"
+    if not before.read_sha256:
+        return f"it is not on record which accounts were read {then}"
+    return None if before.read_sha256 == now.read_sha256 else "they are not of the same accounts"
 
 
 def describe_changes(summary: Summary) -> list[str]:

@@ -61,7 +61,7 @@ def test_the_same_accounts_may_be_compared():
         (
             replace(Q3, not_collected=1),
             replace(Q4, stale=1),
-            "only 1 of 2 accounts could be used this time and only 2 of 3 accounts could be used in 2026-Q3",
+            "only 1 of 2 accounts could be used this time and 2 of 3 in 2026-Q3",
         ),
         (Q3, replace(Q4, read_sha256="bb"), "they are not of the same accounts"),
         (
