@@ -82,6 +82,7 @@ class Bars(Quiet):
         """
         self._words, self._done, self._total = f"drawing {name}", number - 1, total
         self._progress.update(self._task, total=total, completed=self._done)
+        self._progress.refresh()
 
     def close(self) -> None:
         """
@@ -96,6 +97,8 @@ class Bars(Quiet):
         self._pace = Pace(self._began)
         # Work of which nobody knows the end has a bar that moves to and fro.
         self._progress.reset(self._task, total=total or None, visible=True)
+        # A short stage would be over before the bar's own next turn.
+        self._progress.refresh()
 
     def _describe(self) -> Text:
         """
