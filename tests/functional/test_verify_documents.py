@@ -359,7 +359,7 @@ def test_a_workbook_that_was_made_to_do_harm_is_refused(run, part, content, word
     """
     replace_part(run / WORKBOOK, part, lambda _: content)
 
-    assert words in read(run, WORKBOOK, limits=Limits(cpu=5, wall=20))
+    assert words in read(run, WORKBOOK, limits=Limits(cpu=5, wall=50))
 
 
 @pytest.mark.timeout(60)
