@@ -20,7 +20,14 @@ from scanner.reports import facts
 from scanner.reports.census import CONSOLE, WITHOUT
 from scanner.reports.charts import Fill, Part, draw_columns, draw_heat, draw_stack
 from scanner.reports.text import make_visible
-from scanner.reports.wording import CHANGES, MISSING, count, describe_read, list_notices
+from scanner.reports.wording import (
+    CHANGES,
+    MISSING,
+    count,
+    describe_moves,
+    describe_read,
+    list_notices,
+)
 from scanner.summary import Summary, TrendPoint
 
 UNITS_LIMIT = 6
@@ -201,13 +208,8 @@ def describe_changes(summary: Summary) -> list[str]:
         if (number := summary.changes.get(str(state), 0))
     ]
     said = [f"Findings: {', '.join(numbers)}." if numbers else "No finding changed."]
-    accounts = [
-        f"{count(number, 'account')} {verb}"
-        for key, verb in (("accounts-joined", "joined"), ("accounts-left", "left"))
-        if (number := summary.changes.get(key, 0))
-    ]
-    if accounts:
-        said.append(f"{' and '.join(accounts)} the organization.")
+    if any(summary.changes.get(f"accounts-{verb}") for verb in ("joined", "left")):
+        said.append(describe_moves(summary))
     unseen = [
         f"{number:,} {_agree(number, 'was', 'were')} {words}"
         for state, words in _UNSEEN.items()

@@ -107,7 +107,7 @@ def test_accounts_that_joined_or_left_are_counted_as_people_count():
     One account left, and two joined.
     """
     assert tell(accounts_joined=2, accounts_left=1) == (
-        "No finding changed. 2 accounts joined and 1 account left the organization."
+        "No finding changed. 2 accounts joined and 1 account left."
     )
     assert tell() == "No finding changed."
 
