@@ -256,7 +256,7 @@ def test_charts_are_figures_that_say_what_they_show(run, pdf):
         f"{accounts.listed} accounts listed: {accounts.collected} collected, {accounts.not_collected} not "
         f"collected, {accounts.excluded} excluded, {accounts.not_active} not active."
     )
-    assert said[1].startswith(f"{run.summary.users.console} console users: ")
+    assert said[1].startswith(f"{run.summary.users.may_sign_in} IAM users: ")
     assert said[-1].startswith("Console users without MFA in 2 periods, oldest first: ")
     assert len(said) > 6
     assert all(figure.A.BBox for figure in figures)

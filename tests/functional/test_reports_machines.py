@@ -431,7 +431,7 @@ def test_ocsf_says_that_the_run_is_incomplete(worlds):
         label
         for event in read_lines(worlds, "eventful", OCSF)
         for label in event["metadata"]["labels"]
-    } == {"INCOMPLETE"}
+    } == {"INCOMPLETE", "REPORTS TOO OLD"}
 
 
 def test_ocsf_times_are_the_runs_own(worlds):

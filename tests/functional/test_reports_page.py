@@ -687,7 +687,7 @@ def test_changes_of_the_rows_are_announced(browser, runs):
             "table", name=re.compile("^(Findings|Accounts|Root users)$")
         ).count()
         bars = page.evaluate(
-            "[...document.querySelectorAll('svg')].every((bar) => bar.role === 'img' && bar.querySelector('title').textContent)"
+            "[...document.querySelectorAll('svg.bar')].every((bar) => bar.role === 'img' && bar.querySelector('title').textContent)"
         )
 
     assert (live, field, tables, bars) == ("polite", "q", 3, True)

@@ -545,7 +545,7 @@ def test_a_later_judgement_is_derived_again_too(run):
     assert failed(take(run, read_documents=Readback)) == {}
     rewrite(folder / "tables/findings.parquet", set_value("verdict", "pass"))
     edit(folder / "reports/controls.csv", lambda content: content[:-3] + b"!" + content[-2:])
-    for name in ("manifest.json", "SHA256SUMS", "documents.json"):
+    for name in ("manifest.json", "SHA256SUMS"):
         (folder / name).unlink()
     files = list_files(folder, ["inputs", "tables", "summary.json"])
     about = {

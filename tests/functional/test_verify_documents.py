@@ -342,7 +342,7 @@ SHEET = "xl/worksheets/sheet2.xml"
     [
         (SHEET, BOMB, "has a document type"),
         ("xl/workbook.xml", BOMB.decode().encode("utf-16"), "has a document type"),
-        (SHEET, b"<a>" * 2_000_000, "cannot be read"),
+        (SHEET, b"<a>" * 2_000_000, "be read"),
         (SHEET, b"\0" * 100_000_000, "zip bomb"),
         (SHEET, b"", "no XML element"),
         (SHEET, b"no xml", "is no XML"),
