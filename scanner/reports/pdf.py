@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 _SCHEME = "orgproof:"
 _PRIVATE = "Co"
 _PRINTINGS = 4
-_SEPARATORS = re.compile(r"[:/@_.]")
 _WORDS = re.compile(r"[^\s<>]+")
 _WORDS_TRIED = 1_000
 
@@ -167,15 +166,7 @@ def fill_template(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["breakable"] = lambda text: allow_breaks(finalize(str(text)))
     return environment.get_template(template).render(pages)
-
-
-def allow_breaks(text: object) -> Markup:
-    """
-    Let text such as an ARN break after each of its separators. Whoever copies it gets it without the breaks.
-    """
-    return Markup(_SEPARATORS.sub("\\g<0>\u200b", str(escape(text))))  # noqa: S704 - escaped right here
 
 
 def _show_private(text: str) -> str:
