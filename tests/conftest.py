@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from preloaded import can_fork_for, run_forked
 
 from scanner.evidence import StoredRun
 from scanner.simulator import NO_FAULTS, FaultPlan, Simulator, World
@@ -66,19 +67,24 @@ def run_command(
     environment: Mapping[str, str] | None = None,
     timeout: float = 120,
     program: Sequence[str] = ("-m", "scanner"),
+    alone: bool = False,
 ) -> Outcome:
     """
-    Run `orgproof` in a folder, as a process of its own.
+    Run `orgproof` in a folder, as a process of its own; with `alone` one that nothing was imported in before.
     """
-    done = subprocess.run(
-        [sys.executable, *program, *arguments],
-        cwd=folder,
-        env={**clean_environment(), **(environment or {})},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    complete = {**clean_environment(), **(environment or {})}
+    if not alone and can_fork_for(tuple(sorted(complete.items()))):
+        done = run_forked(folder, program, arguments, complete, timeout)
+    else:
+        done = subprocess.run(
+            [sys.executable, *program, *arguments],
+            cwd=folder,
+            env=complete,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 

@@ -830,7 +830,9 @@ main()
 @pytest.fixture(name="verify")
 def run_verify(tmp_path: Path) -> Callable[..., object]:
     def verify(*arguments: object) -> object:
-        return run_command(tmp_path, "verify", *map(str, arguments), program=("-c", OFFLINE))
+        return run_command(
+            tmp_path, "verify", *map(str, arguments), program=("-c", OFFLINE), alone=True
+        )
 
     return verify
 
