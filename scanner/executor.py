@@ -41,7 +41,7 @@ class ThreadExecutor:
         self._workers = workers
         self._clock = clock
 
-    def run(self, jobs: Iterable[Steps[T]]) -> Generator[T, None, None]:
+    def run(self, jobs: Iterable[Steps[T] | None]) -> Generator[T, None, None]:
         """
         Drive every job to its end, yielding what comes of each as it comes. See `Executor.run`.
         """
@@ -65,7 +65,7 @@ class _Crew(Generic[T]):
     The threads of one run, the jobs that wait, and the steps that are over.
     """
 
-    def __init__(self, workers: int, clock: Clock, fresh: Iterator[Steps[T]]) -> None:
+    def __init__(self, workers: int, clock: Clock, fresh: Iterator[Steps[T] | None]) -> None:
         self._workers = workers
         self._clock = clock
         self._fresh = fresh
@@ -113,6 +113,8 @@ class _Crew(Generic[T]):
     def _take(self) -> Steps[T] | None:
         """
         Return a job whose pause is over before one that has not begun, so that sessions stay short.
+
+        None where there is no job now: another step's end may bring one.
         """
         if self._waiting and self._waiting[0][0] <= self._clock.monotonic():
             return heapq.heappop(self._waiting)[2]

@@ -7,7 +7,7 @@ An implementation is chosen in `scanner.wiring` and nowhere else.
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from scanner.examination import Examined
 from scanner.model import Account, Outcome
@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 Steps: TypeAlias = Generator[float, None, T]
 """
-One account's work, in steps. It yields how many seconds nothing can be done for this account,
-and returns what came of it, once. Between two steps it may move to another thread.
+One job, such as an account's, in steps. It yields how many seconds nothing can be done for it, and returns what
+came of it, once. Between two steps it may move to another thread.
 """
 
 
@@ -66,6 +66,17 @@ class Directory(Protocol):
         """
         ...
 
+    def list_accounts(
+        self, found: Callable[[Mapping[str, Any]], None], *, with_tags: bool = False
+    ) -> Steps[Mapping[str, bytes]]:
+        """
+        Ask for all accounts in steps, and return the answers of `ask` but those of `identify`.
+
+        `found` is told of each page of ListAccounts as it comes, as JSON values; what it raises ends the listing.
+        Raises `DiscoveryError` as `ask` does.
+        """
+        ...
+
     def identify(self) -> Mapping[str, bytes]:
         """
         Return only what AWS answered about the caller and the organization, under the same names.
@@ -107,11 +118,11 @@ class Executor(Protocol):
     How the work on many accounts is spread.
     """
 
-    def run(self, jobs: Iterable[Steps[T]]) -> Generator[T, None, None]:
+    def run(self, jobs: Iterable[Steps[T] | None]) -> Generator[T, None, None]:
         """
         Drive every job to its end and yield what comes of each as it comes, in no promised order.
 
-        Raises what a job raises. When the caller stops early, unfinished jobs are closed.
+        `jobs` may yield None: there will be more, once another job has done its next step. Raises what a job raises. When the caller stops early, unfinished jobs are closed.
         """
         ...
 

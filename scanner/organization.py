@@ -96,6 +96,15 @@ def read_organization(
     return Organization(organization_id, AccountId(management), who, ordered)
 
 
+def read_page(page: Mapping[str, Any]) -> list[Account]:
+    """
+    Read one page of ListAccounts, before the names of OUs are known. Raises `DiscoveryError`.
+    """
+    return [
+        _read_account(entry, {}, {}) for entry in _entries(page.get("Accounts", []), "Accounts")
+    ]
+
+
 def read_organization_id(answer: Mapping[str, Any]) -> str:
     """
     Return the organization's id from the answer of DescribeOrganization, or raise `DiscoveryError`.

@@ -1,21 +1,22 @@
 """
 One scan, in the order of the job: discover, collect, store raw, judge, confirm, seal, render.
 
-Follow one account: `scan` lists it, `_collect` has a collector read it and keep its raw answers,
+Follow one account: `_list` finds it, `_collect` has a collector read it and keep its raw answers, while AWS lists on,
 `derive_tables` turns the stored bytes into rows and verdicts, `seal` fixes them, and each renderer draws
 a document from the tables. An account that cannot be read walks the same way with its reason. A scan that
 was stopped goes on where it was: `resume`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from scanner import __version__
 from scanner.acceptances import AcceptanceFile
-from scanner.errors import SettingsError
+from scanner.errors import DiscoveryError, SettingsError
 from scanner.evidence import Store, StoredRun
 from scanner.evidence.derived import seal_derived, stage_derived
 from scanner.evidence.documents import (
@@ -31,20 +32,35 @@ from scanner.evidence.resumption import (
     check_unsealed,
     clear_derived,
     clear_partial,
+    is_listed,
     is_sealed,
     list_missing,
     list_selected,
     read_task,
+    read_terms,
+    set_listing_aside,
+    set_strangers_aside,
     take_over,
 )
 from scanner.evidence.run import SETTINGS_JSON, is_catalog, name_catalogs
 from scanner.evidence.seal import DOCUMENTS, check_seal, seal
 from scanner.evidence.sittings import name_answer, name_began, name_ended, read_sittings
-from scanner.evidence.store import hold, make_folder, name_place, stage_run
+from scanner.evidence.store import discard, hold, make_folder, name_place, read_file, stage_run
 from scanner.frameworks import Framework
-from scanner.interfaces import Clock, Collector, Directory, Executor, Progress, Signer
-from scanner.model import Account, Caller, Notes, SittingBegan, SittingEnded, Terms
+from scanner.interfaces import Clock, Collector, Directory, Executor, Progress, Signer, Steps
+from scanner.listing import Listed, Listing
+from scanner.model import (
+    Caller,
+    Collected,
+    NotCollected,
+    Notes,
+    Outcome,
+    SittingBegan,
+    SittingEnded,
+    Terms,
+)
 from scanner.organization import (
+    ACCOUNTS_FILE,
     CALLER_FILE,
     ORGANIZATION_FILE,
     TAGS_FILE,
@@ -137,23 +153,23 @@ def scan(order: Order, means: Means) -> Finished:
     """
     terms, started = order.terms, means.clock.now()
     means.progress.stage("discover")
-    answers = means.directory.ask(with_tags=any(rule.tags for rule in terms.scopes))
+    answers = means.directory.identify()
+    caller = read_caller(decode_object(answers[CALLER_FILE], CALLER_FILE))
     described = decode_object(answers[ORGANIZATION_FILE], ORGANIZATION_FILE)
     place = name_place(order.output, read_organization_id(described), terms.period)
     with stage_run(place, started) as store:
         for name, content in answers.items():
             store.keep(name, content)
-        organization = read_answers(answers)
-        check_selection(organization, terms.selection, terms.roles)
-        tags = read_tags(answers[TAGS_FILE]) if TAGS_FILE in answers else {}
-        resolve_scopes(terms.frameworks, terms.scopes, organization, tags)
         _keep_inputs(store, order, place.parent, started)
-        _begin_sitting(store, means, 1, organization.caller, started)
+        _begin_sitting(store, means, 1, caller, started)
     with hold(store.folder, is_new=True):
-        means.progress.opened(store.folder)
-        accounts = list_selected(organization, terms)
-        means.progress.listed(len(organization.accounts), len(accounts))
-        _collect(store, means, 1, organization.caller, accounts)
+        listing = Listing(terms)
+        try:
+            _collect(store, means, 1, caller, listing, _list(store, means, 1, listing))
+        except (SettingsError, KeyboardInterrupt):
+            if not listing.has_begun:
+                discard(store.folder)  # it holds nothing that the next scan would not ask for again
+            raise
         return _conclude(store, means)
 
 
@@ -167,7 +183,7 @@ def resume(folder: Path, means: Means, *, retry_failed: bool = False) -> Finishe
     organization or somebody else is at work in the run, and `SealError` when it is not what was sealed.
     """
     started = means.clock.now()
-    read_task(folder)  # what is no run folder is left alone
+    read_terms(folder)  # what is no run folder is left alone
     with hold(folder):
         clear_partial(folder)
         if not is_sealed(folder):
@@ -360,44 +376,136 @@ def _begin_sitting(
     store.keep(name_began(number), encode(began))
 
 
-def _collect(
-    store: Store, means: Means, number: int, caller: Caller, accounts: Sequence[Account]
+def _collect(  # noqa: PLR0913, PLR0917 - what a sitting consists of
+    store: Store,
+    means: Means,
+    number: int,
+    caller: Caller,
+    listing: Listing,
+    lister: Steps[Listed] | None = None,
 ) -> None:
     """
     Read accounts, and say when this sitting ended and whether it was interrupted before all had their outcome.
+
+    `lister` fills the listing meanwhile, None where it is whole already. A scan that is stopped before the list was
+    whole raises what stopped it: nobody can say yet which accounts it lacks.
     """
     means.progress.stage("collect")
-    collector = means.collector_for(caller)
-    steps = (collector.collect(account, store.keep_for(account.id)) for account in accounts)
-    interrupted = False
+    is_whole = lister is None
     try:
-        with closing(means.executor.run(steps)) as outcomes:
-            for outcome in outcomes:
-                means.progress.collected(outcome)
+        with closing(means.executor.run(_name_jobs(store, means, caller, listing, lister))) as ends:
+            for end in ends:
+                match end:
+                    case Listed():
+                        is_whole = True
+                        means.progress.opened(store.folder)
+                        means.progress.listed(end.accounts, end.selected)
+                    case Collected() | NotCollected():
+                        means.progress.collected(end)
     except KeyboardInterrupt:
         # Accounts in flight finish their step and may have stored their outcome; the others have none,
         # and are found to be interrupted when the folder is read.
-        interrupted = True
-    store.keep(name_ended(number), encode(SittingEnded(means.clock.now(), interrupted)))
+        _end_sitting(store, means, number, interrupted=True)
+        if not is_whole:
+            raise
+    except (DiscoveryError, SettingsError):
+        _end_sitting(store, means, number, interrupted=True)
+        raise
+    else:
+        _end_sitting(store, means, number, interrupted=False)
+
+
+def _end_sitting(store: Store, means: Means, number: int, *, interrupted: bool) -> None:
+    ended = SittingEnded(means.clock.now(), interrupted)
+    store.keep(name_ended(number), encode(ended))
+
+
+def _name_jobs(
+    store: Store,
+    means: Means,
+    caller: Caller,
+    listing: Listing,
+    lister: Steps[Listed] | None,
+) -> Iterator[Steps[Listed | Outcome] | None]:
+    """
+    Yield the listing first, then every account once it is listed; None while the next one is not.
+
+    From the first account on there is something to go on with.
+    """
+    if lister is not None:
+        yield lister
+    collector = means.collector_for(caller)
+    for account in listing.take():
+        if account is None:
+            yield None
+        else:
+            means.progress.opened(store.folder)
+            yield collector.collect(account, store.keep_for(account.id))
+
+
+def _list(
+    store: Store, means: Means, number: int, listing: Listing, *, retry_failed: bool | None = None
+) -> Steps[Listed]:
+    """
+    List the organization in steps, page by page into a listing, and see that the settings fit it.
+
+    What AWS answered is kept before it is read: under the number of the sitting where it turns out to be no list.
+
+    `retry_failed` is None for a run that begins; see `resume` otherwise.
+    """
+    terms = read_terms(store.folder)
+
+    def hear(page: Mapping[str, Any]) -> None:
+        listing.hear(page)
+        means.progress.found(listing.count)
+
+    with_tags = any(rule.tags for rule in terms.scopes)
+    answers = yield from means.directory.list_accounts(hear, with_tags=with_tags)
+    known = {name: read_file(store.raw / name) for name in (CALLER_FILE, ORGANIZATION_FILE)}
+    try:
+        organization = read_answers({**known, **answers})
+    except DiscoveryError:
+        for name, content in answers.items():
+            store.keep(name_answer(number, name), content)
+        raise
+    check_selection(organization, terms.selection, terms.roles)
+    tags = read_tags(answers[TAGS_FILE]) if TAGS_FILE in answers else {}
+    resolve_scopes(terms.frameworks, terms.scopes, organization, tags)
+    # The list comes last: where it is, all that was asked about the organization is.
+    for name in sorted(answers, key=lambda name: name == ACCOUNTS_FILE):
+        store.keep(name, answers[name])
+    selected = list_selected(organization, terms)
+    if retry_failed is not None:
+        selected = list_missing(read_task(store.folder), retry_failed=retry_failed)
+    listing.finish(selected)
+    return Listed(len(organization.accounts), len(selected))
 
 
 def _go_on(store: Store, means: Means, started: datetime, *, retry_failed: bool) -> Finished:
     """
     Collect what a run that is not sealed lacks, in another sitting, and finish it.
     """
-    task = read_task(store.folder)
-    missing = list_missing(task, retry_failed=retry_failed)
     sittings = read_sittings(store.raw)
-    if missing or sittings[-1].interrupted:
-        means.progress.stage("discover")
-        answers, caller = _ask_caller(store.folder, means)
-        number = len(sittings) + 1
-        # First, for a sitting that has begun takes its number, whatever becomes of it.
-        _begin_sitting(store, means, number, caller, started)
-        for name, content in answers.items():
-            store.keep(name_answer(number, name), content)
+    number = len(sittings) + 1
+    task = read_task(store.folder) if is_listed(store.folder) else None
+    missing = list_missing(task, retry_failed=retry_failed) if task else []
+    if task and not (missing or sittings[-1].interrupted):
+        return _conclude(store, means)
+    means.progress.stage("discover")
+    answers, caller = _ask_caller(store.folder, means)
+    # First, for a sitting that has begun takes its number, whatever becomes of it.
+    _begin_sitting(store, means, number, caller, started)
+    for name, content in answers.items():
+        store.keep(name_answer(number, name), content)
+    listing = Listing(read_terms(store.folder), is_held=True)
+    lister = None
+    if task:
+        listing.finish(missing)
         means.progress.listed(len(task.organization.accounts), len(missing))
-        _collect(store, means, number, caller, missing)
+    else:
+        set_listing_aside(store.folder, number - 1)
+        lister = _list(store, means, number, listing, retry_failed=retry_failed)
+    _collect(store, means, number, caller, listing, lister)
     return _conclude(store, means)
 
 
@@ -406,7 +514,8 @@ def _ask_caller(folder: Path, means: Means) -> tuple[Mapping[str, bytes], Caller
     Ask who calls, and refuse a caller of another organization than the run's.
     """
     answers = means.directory.identify()
-    ours = read_task(folder).organization.id
+    described = read_file(folder / "raw" / ORGANIZATION_FILE)
+    ours = read_organization_id(decode_object(described, ORGANIZATION_FILE))
     theirs = read_organization_id(decode_object(answers[ORGANIZATION_FILE], ORGANIZATION_FILE))
     if theirs != ours:
         raise SettingsError(
@@ -420,6 +529,7 @@ def _conclude(store: Store, means: Means) -> Finished:
     """
     Judge, seal and render what was collected.
     """
+    set_strangers_aside(read_task(store.folder))
     means.progress.stage("judge")
     summary = derive_tables(store.folder)
     store.write("summary.json", encode(summary))

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 
 from scanner.errors import (
     AcceptanceError,
@@ -34,7 +35,6 @@ _STATUSES: Mapping[type[OrgproofError], int] = {
     SettingsError: NOTHING_JUDGED,
     CatalogError: NOTHING_JUDGED,
     AcceptanceError: NOTHING_JUDGED,
-    DiscoveryError: NOTHING_JUDGED,
     SealError: DOES_NOT_VERIFY,
     DeliveryError: STOPPED,
 }
@@ -82,6 +82,8 @@ def explain_end(exc: BaseException, evidence_status: int) -> End:
         if isinstance(exc, kind):
             return End(str(exc).splitlines(), status)
     match exc:
+        case DiscoveryError():
+            return End([*str(exc).splitlines(), *_say_what_is_kept()], NOTHING_JUDGED)
         case OrgproofError():
             return End([*str(exc).splitlines(), *_say_what_is_kept()], evidence_status)
         case KeyboardInterrupt():
@@ -114,10 +116,13 @@ def _say_what_is_kept() -> list[str]:
 class Watched:
     """
     Passes a scan's progress on, and minds when the scan can be stopped and where its evidence is.
+
+    The thread that lists accounts says what it found, so that the watcher hears one thing at a time.
     """
 
     def __init__(self, watcher: Progress) -> None:
         self._watcher = watcher
+        self._turn = RLock()  # a signal may come while its thread holds it
 
     def opened(self, folder: Path) -> None:
         """
@@ -130,19 +135,22 @@ class Watched:
         """
         Pass it on. See `Progress`.
         """
-        self._watcher.found(accounts)
+        with self._turn:
+            self._watcher.found(accounts)
 
     def listed(self, accounts: int, selected: int) -> None:
         """
         Pass it on. See `Progress`.
         """
-        self._watcher.listed(accounts, selected)
+        with self._turn:
+            self._watcher.listed(accounts, selected)
 
     def collected(self, outcome: Outcome) -> None:
         """
         Pass it on. See `Progress`.
         """
-        self._watcher.collected(outcome)
+        with self._turn:
+            self._watcher.collected(outcome)
 
     def stage(self, name: str) -> None:
         """

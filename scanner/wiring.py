@@ -191,7 +191,7 @@ def prepare_means(settings: Settings, terms: Terms, progress: Progress) -> Means
             "the run was begun with a key to sign it, which is not kept; give --sign-key or --sign-kms"
         )
     return Means(
-        directory=AwsDirectory(clients, clock, found=progress.found),
+        directory=AwsDirectory(clients, clock),
         collector_for=collector_for,
         executor=ThreadExecutor(settings.scan.workers, clock),
         clock=clock,

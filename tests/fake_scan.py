@@ -2,9 +2,10 @@
 A whole scan without AWS, network or documents: a fake organization that answers as a run folder says.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from report_text import MADE
 from run_folder import STARTED, Folder
@@ -12,8 +13,9 @@ from run_folder import STARTED, Folder
 from scanner.frameworks import read_framework
 from scanner.interfaces import Collector, Executor, Keep, Signer, Steps, T
 from scanner.model import Account, AccountId, Caller, Collected, Outcome
-from scanner.organization import CALLER_FILE, ORGANIZATION_FILE
+from scanner.organization import ACCOUNTS_FILE, CALLER_FILE, ORGANIZATION_FILE
 from scanner.pipeline import Finished, Means, Order, Press, resume, scan
+from scanner.records import decode_object
 
 
 class FakeClock:
@@ -53,6 +55,20 @@ class FakeDirectory:
             answers.pop("account-tags.json", None)
         return answers
 
+    def list_accounts(
+        self, found: Callable[[Mapping[str, Any]], None], *, with_tags: bool = False
+    ) -> Steps[Mapping[str, bytes]]:
+        """
+        Return the list, page by page.
+        """
+        answers = dict(self.ask(with_tags=with_tags))
+        for page in decode_object(answers[ACCOUNTS_FILE], ACCOUNTS_FILE)["pages"]:
+            found(page)
+            yield 0.0
+        for name in (CALLER_FILE, ORGANIZATION_FILE):
+            del answers[name]
+        return answers
+
     def identify(self) -> Mapping[str, bytes]:
         """
         Return who calls and which organization this is.
@@ -89,12 +105,12 @@ class Serial:
     One account after the other.
     """
 
-    def run(self, jobs: Iterable[Steps[T]]) -> Generator[T, None, None]:
+    def run(self, jobs: Iterable[Steps[T] | None]) -> Generator[T, None, None]:
         """
         Drive each job to its end.
         """
         for steps in jobs:
-            while True:
+            while steps is not None:
                 try:
                     next(steps)
                 except StopIteration as done:

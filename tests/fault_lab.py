@@ -9,6 +9,7 @@ hold the threads to the same.
 """
 
 import heapq
+import itertools
 import json
 import os
 import random
@@ -101,13 +102,18 @@ class TakingTurns:
         self._clock = clock
         self._dice = dice
 
-    def run(self, jobs: Iterable[Steps[T]]) -> Generator[T, None, None]:
+    def run(self, jobs: Iterable[Steps[T] | None]) -> Generator[T, None, None]:
         """
         Drive every job to its end. See `Executor.run`.
         """
-        waiting = [(0.0, self._dice.random(), number, job) for number, job in enumerate(jobs)]
-        heapq.heapify(waiting)
-        while waiting:
+        fresh, numbers = iter(jobs), itertools.count()
+        waiting: list[tuple[float, float, int, Steps[T]]] = []
+        while True:
+            while (found := next(fresh, None)) is not None:
+                now = self._clock.seconds
+                heapq.heappush(waiting, (now, self._dice.random(), next(numbers), found))
+            if not waiting:
+                return
             due, _, number, job = heapq.heappop(waiting)
             self._clock.seconds = max(self._clock.seconds, due)
             try:
@@ -257,7 +263,7 @@ def run_trial(trial: Trial, dice: random.Random, output: Path) -> Counter[str]:
             folder = scan(order, means).folder
         except DiscoveryError:
             assert trial.is_listed is not True, "the list could have been read"
-            assert not list(output.glob("*/*/[0-9]*")), "a run folder without an account list"
+            assert not list(output.glob("*/*/*/manifest.json")), "sealed without an account list"
             return Counter({"no list": 1})
         finally:
             clients.iam.close()

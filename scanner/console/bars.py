@@ -50,14 +50,16 @@ class Bars(Quiet):
         """
         Say how many accounts were found so far. How many there will be nobody knows yet.
         """
-        self._pace.mark(self._now(), accounts - self._found)
         self._found = accounts
 
     def listed(self, accounts: int, selected: int) -> None:  # noqa: ARG002 - a bar shows what is read
         """
-        Set the length that the bar will have.
+        Set the length of the bar, which may be half full already.
         """
         self._selected = selected
+        if self._words == STAGES["collect"]:
+            self._total = selected
+            self._progress.update(self._task, total=selected, completed=self._done)
 
     def collected(self, outcome: Outcome) -> None:
         """
@@ -111,20 +113,24 @@ class Bars(Quiet):
 
     def _list_figures(self) -> Iterator[tuple[str, str]]:
         now = self._now()
-        if self._found:
-            yield f"{self._found:,} found", ""
-            yield f"{self._pace.rate(now):.1f}/s", "cyan"
-        if not self._total:
-            yield write_span(now - self._began), "dim"
+        if self._words == STAGES["collect"]:
+            yield from self._list_accounts(now)
             return
-        if self._words != STAGES["collect"]:
+        if self._total:
             # Documents differ too much for the ones that are drawn to tell of the others.
             yield f"{self._done + 1} of {self._total}", ""
-            yield write_span(now - self._began), "dim"
-            return
-        yield f"{self._done}/{self._total}", ""
+        yield write_span(now - self._began), "dim"
+
+    def _list_accounts(self, now: float) -> Iterator[tuple[str, str]]:
+        """
+        Yield how many accounts are read. While the list is not whole, how many there are so far.
+        """
+        yield (f"{self._done}/{self._total}" if self._total else f"{self._done}/{self._found}+"), ""
         yield f"{self._pace.rate(now):.1f}/s", "cyan"
-        yield f"{write_span(self._pace.left(now, self._total - self._done))} left", "dim"
+        if self._total:
+            yield f"{write_span(self._pace.left(now, self._total - self._done))} left", "dim"
+        else:
+            yield write_span(now - self._began), "dim"
         if self._unread:
             yield f"{self._unread} not read", "bold red"
 

@@ -97,7 +97,7 @@ class Lines(Quiet):
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = _Stream(stream)
-        self._selected = 0
+        self._found, self._selected = 0, 0
         self._counts: Counter[bool] = Counter()
         self._last = time.monotonic()
 
@@ -105,6 +105,7 @@ class Lines(Quiet):
         """
         Say every few seconds how many accounts were found so far.
         """
+        self._found = accounts
         if self._is_due():
             self._write(f"{accounts} accounts found so far")
 
@@ -124,7 +125,8 @@ class Lines(Quiet):
             self._write(show(outcome.reason))
         done = sum(self._counts.values())
         if self._is_due() or done == self._selected:
-            self._write(f"{done} of {self._selected} accounts done, {self._counts[False]} not read")
+            total = f"{self._selected}" if self._selected else f"{self._found} found so far"
+            self._write(f"{done} of {total} accounts done, {self._counts[False]} not read")
 
     def stage(self, name: str) -> None:
         """

@@ -23,8 +23,15 @@ from scanner.evidence.seal import (
     SIGNATURE,
     list_sealed,
 )
-from scanner.evidence.sittings import name_began
-from scanner.evidence.store import PARTIAL, Store, hash_bytes, read_file
+from scanner.evidence.sittings import name_answer, name_began
+from scanner.evidence.store import (
+    PARTIAL,
+    Store,
+    hash_bytes,
+    list_names,
+    make_folder,
+    read_file,
+)
 from scanner.model import (
     Account,
     AccountOutcome,
@@ -33,7 +40,15 @@ from scanner.model import (
     ReasonCode,
     Terms,
 )
-from scanner.organization import ANSWERS, leave_out, read_answers
+from scanner.organization import (
+    ACCOUNTS_FILE,
+    ANSWERS,
+    FEATURES_FILE,
+    TAGS_FILE,
+    UNITS_FILE,
+    leave_out,
+    read_answers,
+)
 from scanner.records import decode, encode
 from scanner.summary import PreviousRun
 
@@ -65,15 +80,57 @@ def read_task(folder: Path) -> Task:
     """
     Read what a run was to do, or raise `SettingsError` for what is no run, `EvidenceError` for a damaged one.
     """
+    terms = read_terms(folder)
+    answers = {name: read_file(folder / "raw" / name) for name in ANSWERS}
+    return Task(folder, terms, read_answers(answers))
+
+
+def read_terms(folder: Path) -> Terms:
+    """
+    Read the terms of a run, whose account list may not be whole yet. Raises as `read_task` does.
+    """
     if not (folder / "raw" / name_began(1)).is_file():
         raise SettingsError(
             f"{folder}: is no run folder, or one derived from a run; give the folder of a run"
         )
     settings = f"inputs/{SETTINGS_JSON}"
-    answers = {name: read_file(folder / "raw" / name) for name in ANSWERS}
-    return Task(
-        folder, decode(Terms, read_file(folder / settings), settings), read_answers(answers)
-    )
+    return decode(Terms, read_file(folder / settings), settings)
+
+
+def is_listed(folder: Path) -> bool:
+    """
+    Tell whether a run has its whole account list: that is written once all else about the organization is.
+    """
+    return (folder / "raw" / ACCOUNTS_FILE).is_file()
+
+
+def set_listing_aside(folder: Path, sitting: int) -> None:
+    """
+    Keep what a sitting stored of a list that never became whole under that sitting's number.
+    """
+    for name in (UNITS_FILE, FEATURES_FILE, TAGS_FILE):
+        _rename(folder / "raw" / name, folder / "raw" / name_answer(sitting, name))
+
+
+def set_strangers_aside(task: Task) -> None:
+    """
+    Keep what was read of accounts that the whole list lacks, such as one that left meanwhile, under `raw/unlisted/`.
+    """
+    listed = {account.id for account in task.organization.accounts}
+    raw = task.folder / "raw"
+    for name in list_names(raw):
+        if name.isdecimal() and name not in listed:
+            _rename(raw / name, raw / "unlisted" / name)
+
+
+def _rename(path: Path, target: Path) -> None:
+    if not path.exists():
+        return
+    try:
+        make_folder(target.parent)
+        path.rename(target)
+    except OSError as exc:
+        raise EvidenceError(f"{target}: cannot be made: {exc.strerror}") from exc
 
 
 def list_selected(organization: Organization, terms: Terms) -> list[Account]:

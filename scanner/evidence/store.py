@@ -221,6 +221,13 @@ def stage_run(parent: Path, started: datetime) -> Iterator["Store"]:
     store.folder = folder
 
 
+def discard(folder: Path) -> None:
+    """
+    Remove the folder of a run in which no account was read.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def name_place(output: Path, organization_id: str, period: str) -> Path:
     """
     Return the folder of an organization's runs in one period, or raise `EvidenceError` where it cannot be one.

@@ -215,16 +215,20 @@ def test_listing_says_how_many_were_found():
     How many there will be nobody knows, so no time left is made up.
     """
     bars, clock, look = watch()
-    bars.stage("discover")
+    bars.stage("collect")
 
     for page in range(1, 6):
         clock.seconds += 1.0
         bars.found(20 * page)
-    shown = look()
+    listing = look()
+    bars.listed(100, 90)
+    clock.seconds += 1.0
+    whole = look()
     bars.close()
 
-    assert "listing accounts  100 found  20.0/s  0:05" in shown
-    assert "left" not in shown
+    assert "reading accounts  0/100+  0.0/s  0:05" in listing
+    assert "left" not in listing
+    assert "0/90" in whole
 
 
 @pytest.mark.parametrize("stage", ["judge", "seal", "render"])
