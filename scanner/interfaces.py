@@ -118,11 +118,14 @@ class Executor(Protocol):
     How the work on many accounts is spread.
     """
 
-    def run(self, jobs: Iterable[Steps[T] | None]) -> Generator[T, None, None]:
+    def run(
+        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+    ) -> Generator[T, None, None]:
         """
         Drive every job to its end and yield what comes of each as it comes, in no promised order.
 
-        `jobs` may yield None: there will be more, once another job has done its next step. Raises what a job raises. When the caller stops early, unfinished jobs are closed.
+        `source` is a job that brings the others: it is begun first and goes on before them, and while it is under way
+        `jobs` may yield None where there is none yet. Raises what a job raises. When the caller stops early, unfinished jobs are closed.
         """
         ...
 

@@ -393,7 +393,8 @@ def _collect(  # noqa: PLR0913, PLR0917 - what a sitting consists of
     means.progress.stage("collect")
     is_whole = lister is None
     try:
-        with closing(means.executor.run(_name_jobs(store, means, caller, listing, lister))) as ends:
+        jobs = _name_jobs(store, means, caller, listing)
+        with closing(means.executor.run(jobs, source=lister)) as ends:
             for end in ends:
                 match end:
                     case Listed():
@@ -425,15 +426,12 @@ def _name_jobs(
     means: Means,
     caller: Caller,
     listing: Listing,
-    lister: Steps[Listed] | None,
 ) -> Iterator[Steps[Listed | Outcome] | None]:
     """
-    Yield the listing first, then every account once it is listed; None while the next one is not.
+    Yield every account's collection once the account is listed; None while the next one is not.
 
     From the first account on there is something to go on with.
     """
-    if lister is not None:
-        yield lister
     collector = means.collector_for(caller)
     for account in listing.take():
         if account is None:

@@ -93,7 +93,7 @@ class ScanTable(_Table):
     framework_files: list[str] = Field(default_factory=list)
     acceptances: str | None = None
     max_report_age_hours: int = Field(default=24, ge=1, le=24 * 365)
-    workers: int = Field(default=16, ge=1, le=256)
+    workers: int = Field(default=64, ge=1, le=256)
     organization_name: str = ""
     prepared_by: str = ""
 

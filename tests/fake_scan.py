@@ -2,6 +2,7 @@
 A whole scan without AWS, network or documents: a fake organization that answers as a run folder says.
 """
 
+import itertools
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -105,11 +106,13 @@ class Serial:
     One account after the other.
     """
 
-    def run(self, jobs: Iterable[Steps[T] | None]) -> Generator[T, None, None]:
+    def run(
+        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+    ) -> Generator[T, None, None]:
         """
         Drive each job to its end.
         """
-        for steps in jobs:
+        for steps in itertools.chain([source], jobs):
             while steps is not None:
                 try:
                     next(steps)

@@ -102,11 +102,15 @@ class TakingTurns:
         self._clock = clock
         self._dice = dice
 
-    def run(self, jobs: Iterable[Steps[T] | None]) -> Generator[T, None, None]:
+    def run(
+        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+    ) -> Generator[T, None, None]:
         """
         Drive every job to its end. See `Executor.run`.
         """
         fresh, numbers = iter(jobs), itertools.count()
+        if source is not None:
+            fresh = itertools.chain([source], fresh)
         waiting: list[tuple[float, float, int, Steps[T]]] = []
         while True:
             while (found := next(fresh, None)) is not None:

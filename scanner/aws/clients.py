@@ -112,6 +112,9 @@ def _describe(
         read_timeout=_READ_SECONDS,
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lack it
         user_agent_extra="orgproof",
+        # What we ask is fixed and what we send small; both are looked at anew for each of a hundred thousand calls.
+        parameter_validation=False,
+        disable_request_compression=True,
     )
     # Lambda and ECS name their region in AWS_REGION, which boto3 does not read.
     where = session.region_name or os.environ.get("AWS_REGION") or _DEFAULT_REGION

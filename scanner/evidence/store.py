@@ -11,6 +11,7 @@ are account ids and hashes, never names that came from AWS.
 import errno
 import fcntl
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -43,13 +44,11 @@ def create_file(path: Path) -> Iterator[BinaryIO]:
     The folder is made when missing. Raises `EvidenceError` when the file exists already, for evidence
     is written once, when somebody else is writing it, and when the disk refuses.
     """
-    partial = path.with_name(f".{path.name}{PARTIAL}")
-    try:
+    partial = _name_partial(path)
+    with _explaining(path, partial):
         make_folder(path.parent)
-        if path.exists() or path.is_symlink():
-            raise _written_once(path)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(partial, flags, 0o600), "wb") as file:
+        _check_is_new(path)
+        with os.fdopen(_open_new(partial), "wb") as file:
             try:
                 yield file
                 file.flush()
@@ -59,6 +58,61 @@ def create_file(path: Path) -> Iterator[BinaryIO]:
                 partial.unlink(missing_ok=True)
                 raise
         _sync_folder(path.parent)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """
+    Write a file whole or not at all. See `create_file`.
+    """
+    with _explaining(path, _name_partial(path)):
+        _write_whole(path, content)
+        _sync_folder(path.parent)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """
+    Write a file and give it its name, which survives a power cut once its folder is synced.
+
+    It asks little of the system, for each question lets another thread run: hundreds of thousands of raw answers
+    are written while as many threads wait for AWS.
+    """
+    partial = _name_partial(path)
+    try:
+        handle = _open_new(partial)
+    except FileNotFoundError:
+        make_folder(path.parent)
+        handle = _open_new(partial)
+    try:
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[os.write(handle, left) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        _take_name(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _name_partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}{PARTIAL}")
+
+
+def _open_new(partial: Path) -> int:
+    return os.open(
+        partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+    )
+
+
+@contextmanager
+def _explaining(path: Path, partial: Path) -> Iterator[None]:
+    """
+    Raise `EvidenceError` for what the disk refuses.
+    """
+    try:
+        yield
     except FileExistsError as exc:
         raise EvidenceError(
             f"{partial}: exists already; either another orgproof is writing here, or one was stopped: then "
@@ -81,10 +135,16 @@ def _take_name(partial: Path, path: Path) -> None:
     except OSError as exc:
         if exc.errno not in _NO_LINKS:
             raise
-        # Some file systems have no hard links. There the check above and the run's lock must do.
+        # Some file systems have no hard links. There a look beforehand and the run's lock must do.
+        _check_is_new(path)
         partial.rename(path)
     else:
         partial.unlink()
+
+
+def _check_is_new(path: Path) -> None:
+    if os.path.lexists(path):
+        raise _written_once(path)
 
 
 def _written_once(path: Path) -> EvidenceError:
@@ -102,19 +162,11 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """
-    Write a file whole or not at all. See `create_file`.
-    """
-    with create_file(path) as file:
-        file.write(content)
-
-
 def make_folder(path: Path) -> None:
     """
     Make a folder, and those above it that are missing, for the owner alone.
     """
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    missing = list(itertools.takewhile(lambda folder: not folder.exists(), (path, *path.parents)))
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
         _sync_folder(folder.parent)
@@ -296,17 +348,25 @@ class Store:
         """
         Return the `Keep` of one attempt at an account: it stores under `raw/<account-id>/`.
 
-        `outcome.json` becomes `outcome-1.json`, or the next number when the account was tried before. What an
-        earlier attempt stored, which led to no report or to one that is no use, is moved to `superseded-1/`
+        `outcome.json` becomes `outcome-1.json`, or the next number when the account was tried before. It is the
+        last: from then on all that was stored survives a power cut, and before that the account has no outcome. What
+        an earlier attempt stored, which led to no report or to one that is no use, is moved to `superseded-1/`
         and so on: nothing is written over, and nothing is lost.
         """
         folder = self.folder / "raw" / account_id
         number = _set_aside(folder) + 1
+        filled: set[Path] = set()
 
         def keep(name: str, content: bytes) -> None:
-            if name == "outcome.json":
-                name = f"outcome-{number}.json"
-            write_file(folder / name, content)
+            is_last = name == "outcome.json"
+            path = folder / (f"outcome-{number}.json" if is_last else name)
+            with _explaining(path, _name_partial(path)):
+                for place in filled if is_last else ():
+                    _sync_folder(place)
+                _write_whole(path, content)
+                filled.add(path.parent)
+                if is_last:
+                    _sync_folder(path.parent)
 
         return keep
 

@@ -61,12 +61,14 @@ class StopsAfter(Serial):
     def __init__(self, accounts: int) -> None:
         self.accounts = accounts
 
-    def run(self, jobs: Iterable[Steps[T] | None]) -> Generator[T, None, None]:
+    def run(
+        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+    ) -> Generator[T, None, None]:
         """
         Drive the first jobs to their end.
         """
         left = self.accounts
-        for end in super().run(jobs):
+        for end in super().run(jobs, source=source):
             yield end
             left -= not isinstance(end, Listed)
             if left <= 0:
@@ -78,12 +80,14 @@ class Crashes(StopsAfter):
     The machine loses power after so many accounts.
     """
 
-    def run(self, jobs: Iterable[Steps[T] | None]) -> Generator[T, None, None]:
+    def run(
+        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+    ) -> Generator[T, None, None]:
         """
         Drive the first jobs to their end.
         """
         try:
-            yield from super().run(jobs)
+            yield from super().run(jobs, source=source)
         except KeyboardInterrupt:
             raise SystemExit(137) from None
 
