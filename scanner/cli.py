@@ -623,7 +623,7 @@ def _resume(
     """
     Go on with a run. What it is to do stands in its folder; only how it is reached may be said again.
     """
-    from scanner.evidence.resumption import read_task
+    from scanner.evidence.resumption import read_terms
     from scanner.pipeline import resume
     from scanner.settings import read_settings, read_settings_file, read_stored_settings
     from scanner.wiring import choose_destinations, prepare_means
@@ -642,7 +642,7 @@ def _resume(
     if not run.is_dir():
         raise SettingsError(f"{run}: is no folder; give the folder of the run to go on with")
     run = run.absolute()  # a new run goes beside it, also beside "."
-    terms = read_task(run).terms
+    terms = read_terms(run)
     stored = run / "inputs" / "settings.toml"
     if config is None and stored.exists():
         settings = read_stored_settings(read_settings_file(stored), str(stored), given)

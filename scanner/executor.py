@@ -171,6 +171,7 @@ class _Crew(Generic[T]):
         See how many threads are of use, and start one where all are at work and there may be more to do.
         """
         with self._changed:
+            self._limit.was_reached |= self._is_full()
             self._limit.adjust()
             while not self._is_over and not self._idle and len(self._threads) < self._limit.now:
                 thread = threading.Thread(

@@ -166,7 +166,7 @@ def scan(order: Order, means: Means) -> Finished:
         listing = Listing(terms)
         try:
             _collect(store, means, 1, caller, listing, _list(store, means, 1, listing))
-        except (SettingsError, KeyboardInterrupt):
+        except (DiscoveryError, SettingsError, KeyboardInterrupt):
             if not listing.has_begun:
                 discard(store.folder)  # it holds nothing that the next scan would not ask for again
             raise

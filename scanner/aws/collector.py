@@ -76,7 +76,8 @@ class _UsualTime:
 
         `chosen` is what `choose` said for it: hundreds wait at the same time, and what they say must not add up.
         """
-        needed = min(chosen, waited) * 0.98 if lacked is None else (lacked + waited) / 2
+        # How long after it was missed the report came is known only as well as it was asked about again.
+        needed = min(chosen, waited) * 0.98 if lacked is None else min(waited, lacked * 1.2)
         self._needed.append(needed)
         ordered = sorted(self._needed)
         self._seconds = min(10.0, max(0.2, ordered[len(ordered) * 3 // 4]))

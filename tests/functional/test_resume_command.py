@@ -24,6 +24,7 @@ from scanner.simulator import Fault, FaultKind, FaultPlan, Simulator, build_worl
 pytestmark = pytest.mark.functional
 
 LAB = Path(__file__).parents[1] / "crash_lab.py"
+LIST = "organizations:ListAccounts"
 WORLD = build_world(accounts=16, users=4, seed=4, offenders=0.3)
 
 
@@ -310,3 +311,45 @@ def test_evidence_that_was_changed_is_not_taken_over(scanning):
     assert done.status == 4
     assert str(report) in done.stderr
     assert len(list_runs(scanner)) == 1
+
+
+def test_accounts_are_read_while_aws_still_lists(scanning):
+    """
+    The first account has its outcome before the last page of the list has come.
+    """
+    world = build_world(accounts=400, users=2, seed=5)
+    with scanning(
+        world, FaultPlan((Fault(FaultKind.THROTTLE, operation=LIST, page=20, times=3),))
+    ) as scanner:
+        run = scanner.scan().run
+
+    listed = (run.folder / "raw" / "accounts.json").stat().st_mtime
+    read = sorted(path.stat().st_mtime for path in run.folder.glob("raw/*/outcome-1.json"))
+    assert len(read) == 400
+    assert read[100] < listed
+    assert run.summary.accounts.collected == 400
+
+
+def test_a_list_that_breaks_off_loses_nothing_that_was_read(scanning):
+    """
+    The scan fails and names what to do; the resumed run lists anew, reads the rest, and verifies.
+    """
+    world = build_world(accounts=60, users=3, seed=6)
+    slow = Fault(FaultKind.THROTTLE, operation=LIST, page=4, times=3)
+    broken = Fault(FaultKind.ACTION_DENIED, operation=LIST, page=4, times=4)
+    with scanning(world, FaultPlan((slow, broken))) as scanner:
+        failed = scanner.scan()
+        (folder,) = list_runs(scanner)
+        before = {path: path.read_bytes() for path in folder.rglob("raw/*/*") if path.is_file()}
+        done = resume(scanner, folder)
+        checked = scanner.command("verify", str(folder))
+
+    assert failed.status == 2, failed.stderr
+    assert "organizations:ListAccounts answered AccessDenied" in failed.stderr
+    assert f"--resume {folder}" in failed.stderr
+    assert sum(path.name == "outcome-1.json" for path in before) >= 20
+    assert done.status == 1, done.stderr
+    assert done.run.summary.accounts.collected == 60
+    assert all(path.read_bytes() == content for path, content in before.items())
+    assert not list(folder.glob("raw/*/outcome-2.json")), "nothing was read twice"
+    assert checked.status == 0, checked.stdout

@@ -300,7 +300,11 @@ def test_a_report_is_awaited_until_the_deadline_and_not_longer():
     clock = FakeClock()
 
     outcome, _ = visit(
-        iam_of(MEMBER, generate_credential_report=answer(State="STARTED")),
+        iam_of(
+            MEMBER,
+            generate_credential_report=answer(State="STARTED"),
+            get_credential_report=refusal("ReportInProgress", 404),
+        ),
         deadline=60,
         clock=clock,
     )
