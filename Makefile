@@ -54,7 +54,8 @@ test-wheel: setup checkers ## run the functional tests against the built wheel, 
 screenshots: setup checkers ## make the README's pictures from a run of the demo
 	@$(BIN)/python tools/screenshots.py
 
-bench: setup checkers ## measure what judging and documents cost, in time and memory
+bench: setup checkers ## measure what a scan, judging and documents cost, in time and memory
+	@$(BIN)/python tools/bench_scan.py
 	@$(BIN)/python tools/bench_judgement.py
 	@$(BIN)/python tools/bench_page.py
 	@$(BIN)/python tools/bench_workbook.py
