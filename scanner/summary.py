@@ -260,6 +260,20 @@ class Summary:
         )
 
     @property
+    def due(self) -> int:
+        """
+        How many accounts were to be read.
+        """
+        return self.accounts.collected + self.accounts.not_collected
+
+    @property
+    def usable(self) -> int:
+        """
+        How many accounts were read, by a report that was not too old: the users' figures are theirs.
+        """
+        return self.accounts.collected - self.stale
+
+    @property
     def unknown_verdicts(self) -> int:
         """
         How many verdicts could not be reached about rows that were read.

@@ -24,6 +24,7 @@ from scanner.reports.page_tables import (
     encode_roots,
     encode_table,
 )
+from scanner.reports.summary_page import say_limits
 from scanner.reports.tables import list_records
 from scanner.reports.wording import (
     NO_PREVIOUS_RUN,
@@ -72,6 +73,7 @@ def build_content(run: StoredRun) -> dict[str, Any]:
         "coverage_sum": facts.add_up_coverage(summary),
         "users": facts.list_users(summary),
         "user_bar": _draw_users(summary),
+        "user_words": describe_users(summary),
         "verdict_words": facts.describe_verdicts(summary),
         "accepted_words": describe_accepted(summary),
         "asked": facts.describe_asked(summary),
@@ -105,6 +107,17 @@ def _list_coverage(summary: Summary) -> dict[str, Any]:
     words = f"{count(listed.number, 'account')} listed: {_enumerate((part.number, part.label.lower()) for part in parts)}"
     [bar] = draw_bars([Bar(words, [(kind, part.number) for kind, part in named])])
     return {"listed": listed, "parts": named, "bar": bar}
+
+
+def describe_users(summary: Summary) -> str:
+    """
+    Say how many console users have no MFA and of how many accounts that is said; no number where it is none.
+    """
+    if not summary.usable:
+        return "No account's report could be used: nothing is known of its console users"
+    users = summary.users
+    words = f"{users.console_without_mfa:,} of {count(users.console, 'console user')} without MFA"
+    return f"{words}{say_limits(summary)}"
 
 
 def _draw_users(summary: Summary) -> Markup:

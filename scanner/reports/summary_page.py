@@ -54,7 +54,7 @@ _WIDTH, _BAR, _HEAT = 172.0, 4.2, 18.0
 _SLOT, _TREND_HEIGHT = 13.0, 16.0
 _GRAVE = (str(Severity.CRITICAL), str(Severity.HIGH))
 _CUT = "\u2026"
-_FIGURES = ("listed", "read", CONSOLE, WITHOUT)
+_FIGURES = ("due", "known", CONSOLE, WITHOUT)
 _UNSEEN = {
     State.NOT_SCANNED: "not scanned this time",
     State.ACCOUNT_LEFT: "in accounts that left",
@@ -101,6 +101,8 @@ def build_summary_page(
         ),
         "trend": draw_trend(summary.trend),
         "since": compare_periods(summary.trend),
+        "first_period": describe_first_period(summary),
+        "no_exception": describe_no_exception(summary),
         "moved": describe_changes(summary),
     }
 
@@ -180,6 +182,40 @@ def compare_periods(trend: Sequence[TrendPoint]) -> str | None:
     word = "fewer" if change < 0 else "more"
     moved = f"{abs(change):,} {word} than" if change else "as many as"
     return f"{sentence}, {moved} in {before.period}."
+
+
+def describe_first_period(summary: Summary) -> str:
+    """
+    Say how many console users without MFA there are where there is no period before to compare with.
+    """
+    first = "This is the first period on record"
+    if not summary.usable:
+        return f"{first}, and no account's report could be used, so no number is known."
+    users = count(summary.users.console_without_mfa, "console user")
+    return f"{first}: {users} without MFA{say_limits(summary)}. A trend needs a second one."
+
+
+def describe_no_exception(summary: Summary) -> str:
+    """
+    Say that nothing was noted, and of how many accounts that is said.
+    """
+    if not summary.usable:
+        return "No account's report could be used, so no exception could be noted."
+    return f"No exception was noted{say_limits(summary)}."
+
+
+def say_limits(summary: Summary) -> str:
+    """
+    Say for how many of the accounts that were to be read a number speaks, and of how many users it does not.
+    """
+    unclear = summary.users.unknown
+    words = ""
+    if summary.usable < summary.due:
+        due = count(summary.due, "account")
+        words = f" in the {summary.usable:,} of {due} whose report could be used"
+    if unclear:
+        words += f"; {count(unclear, 'user')} {_agree(unclear, 'is', 'are')} not clear"
+    return words
 
 
 def _find_obstacle(before: TrendPoint, now: TrendPoint) -> str | None:
@@ -272,7 +308,7 @@ def _count_units(
         unit = units.setdefault(str(account["ou_path"] or ""), Counter())
         was_read = account["outcome"] == AccountOutcome.COLLECTED
         unit["listed"] += 1
-        unit["read"] += was_read
+        unit["due"] += was_read or account["outcome"] == AccountOutcome.NOT_COLLECTED
         unit["known"] += was_read and account["report_age_seconds"] <= oldest
         unit.update(counted.get(str(account["account_id"]), {}))
     return sorted(units.items(), key=lambda item: (_rank_unit(item[1]), item[0]))
@@ -288,9 +324,11 @@ def _describe_unit(path: str, figures: Counter[str]) -> dict[str, Any]:
     said = f"{without:,} of {count(number, 'console user')} without MFA"
     if not figures["known"]:
         said = "Not known: no account was read, or by a report that was too old"
+    elif figures["known"] < figures["due"]:
+        said += f", in {figures['known']:,} of {count(figures['due'], 'account')}"
     return {
         "unit": shorten(path or MISSING, UNIT_LIMIT),
-        "share": _say_rate(rate),
+        "share": _say_rate(rate) if figures["known"] == figures["due"] else MISSING,
         "heat": draw_heat(rate, _HEAT, 3.0, said),
         **_list_figures(figures),
     }
@@ -301,7 +339,7 @@ def _list_figures(figures: Counter[str]) -> dict[str, int | str]:
     Return what is printed of an OU: of users whom nobody has read about there is no number, and not none.
     """
     return {
-        key: figures[key] if figures["known"] or key in {"listed", "read"} else MISSING
+        key: figures[key] if figures["known"] or key in {"due", "known"} else MISSING
         for key in _FIGURES
     }
 

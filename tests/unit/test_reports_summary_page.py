@@ -8,12 +8,15 @@ import pandas as pd
 import pytest
 
 from scanner.reports.charts import Fill, Part, draw_columns
+from scanner.reports.page_content import describe_users
 from scanner.reports.summary_page import (
     _count_units,
     _describe_unit,
     _sum_units,
     compare_periods,
     describe_changes,
+    describe_first_period,
+    describe_no_exception,
     draw_trend,
 )
 from scanner.reports.wording import MISSING
@@ -148,8 +151,42 @@ def test_an_ou_of_which_nothing_is_known_has_no_figure_and_does_not_stand_last()
         assert (shown[path]["console"], shown[path]["without"]) == (MISSING, MISSING)
         assert shown[path]["share"] == MISSING
         assert "Not known" in shown[path]["heat"]
-    assert (shown["Unread"]["read"], shown["Unread"]["listed"]) == (0, 1)
+    assert (shown["Unread"]["known"], shown["Unread"]["due"]) == (0, 1)
+    assert (shown["Old"]["known"], shown["Old"]["due"]) == (0, 1)
     assert (shown["Calm"]["console"], shown["Calm"]["without"]) == (5, 0)
+
+
+def test_an_ou_with_a_stale_report_has_no_share():
+    """
+    Its users are not all known, so the known ones without MFA are no share of them.
+    """
+    [(path, figures)] = count_units(("1", "Some", 1), ("2", "Some", 30), counted={"1": (5, 0)})
+
+    shown = _describe_unit(path, figures)
+
+    assert (shown["known"], shown["due"], shown["share"]) == (1, 2, MISSING)
+    assert "in 1 of 2 accounts" in shown["heat"]
+
+
+def run_of(usable: int, due: int, unknown: int, without: int = 0) -> Any:
+    """
+    Return what a summary says of reports that could be used.
+    """
+    users = SimpleNamespace(console=without, console_without_mfa=without, unknown=unknown)
+    return SimpleNamespace(usable=usable, due=due, users=users)
+
+
+def test_reports_too_old_print_no_clean_nought():
+    """
+    Where none could be used there is no number, and else it is said of how many accounts one speaks.
+    """
+    says = (describe_first_period, describe_no_exception, describe_users)
+    for say in says:
+        assert not re.search(r"\d", say(run_of(0, 3, 9)))
+        assert "in the 2 of 3 accounts whose report could be used; 4 users are not clear" in say(
+            run_of(2, 3, 4)
+        )
+        assert "could be used" not in say(run_of(3, 3, 0))
 
 
 def test_the_line_of_further_ous_says_how_many_are_not_known():
@@ -163,8 +200,8 @@ def test_the_line_of_further_ous_says_how_many_are_not_known():
     assert _sum_units(units) == {
         "number": 3,
         "unknown": 2,
-        "listed": 3,
-        "read": 1,
+        "due": 3,
+        "known": 1,
         "console": 5,
         "without": 0,
     }
