@@ -28,7 +28,8 @@ class Census:
 
     `console` has a row for each account with users, named by its id: `console` counts its console users and
     `without` those of them without an MFA device, as `scanner.summary.UserTotals` does. `roots` has the root
-    users' rows, in order of account id. Users in a report that was too old are in no count.
+    users' rows, in order of account id. Users in a report that was too old are in no count, and such a root
+    user's row is marked in `is_stale`.
     """
 
     console: pd.DataFrame
@@ -50,6 +51,7 @@ def take_census(run: StoredRun) -> Census:
     nobody = pd.DataFrame({CONSOLE: [], WITHOUT: []}, dtype="int64")
     nothing = pd.DataFrame(columns=columns)
     rows = pd.concat(roots, ignore_index=True) if roots else nothing
+    rows = rows.assign(is_stale=rows["account_id"].isin(stale).to_numpy("bool"))
     return Census(
         # An account's rows can lie in two batches.
         console=pd.concat(counts).groupby(level=0, sort=True).sum() if counts else nobody,

@@ -5,11 +5,12 @@ Where they are many, those with findings stand first, and the others are counted
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
-from scanner.checks import CHECKS, title_check
+from scanner.checks import CHECKS, Subject, title_check
 from scanner.credentials import NOT_SUPPORTED, is_true, is_uninterpretable, says
 from scanner.evidence import StoredRun
 from scanner.model import Severity, Verdict
@@ -33,6 +34,7 @@ def build_roots(
     """
     summary = run.summary
     names = {account["account_id"]: account["name"] for account in accounts}
+    made = {account["account_id"]: account["generated_time"] for account in accounts}
     checks = [total for total in summary.checks if total.check in list_root_checks(summary)]
     noted = _list_noted(roots, [total.check for total in checks])
     order = sorted(noted, key=lambda place: (_rank(noted[place]), place))
@@ -43,14 +45,24 @@ def build_roots(
         "number": len(roots),
         "noted": len(noted),
         "shown": len(shown),
-        "checks": checks,
+        # The totals of a check about users as well are not of root users alone.
+        "checks": [total for total in checks if total.subject == str(Subject.ROOT)],
         "management": summary.management_account_id,
         "counts": _count(roots),
         "rows": [
-            fact | {"name": names.get(fact["account_id"]), "noted": _put(noted.get(place, {}))}
+            fact
+            | {
+                "name": names.get(fact["account_id"]),
+                "noted": _put(noted.get(place, {})),
+                "too_old": _say_made(made.get(fact["account_id"])) if fact["is_stale"] else None,
+            }
             for place, fact in zip(shown, facts, strict=True)
         ],
     }
+
+
+def _say_made(moment: datetime | None) -> str:
+    return "" if moment is None or pd.isna(moment) else f" of {moment:%Y-%m-%d}"
 
 
 def _list_noted(roots: pd.DataFrame, checks: list[str]) -> dict[int, dict[Verdict, list[str]]]:
@@ -94,6 +106,7 @@ def _describe(roots: pd.DataFrame) -> list[dict[str, Any]]:
         "held_keys": _say_slots(roots, "access_key"),
         "certificates": _say_slots(roots, "cert"),
         "used": _say_use(roots),
+        "is_stale": roots["is_stale"].tolist(),
     }
     return [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
@@ -143,13 +156,16 @@ def _say_use(roots: pd.DataFrame) -> list[str]:
 
 def _count(roots: pd.DataFrame) -> list[tuple[str, int]]:
     """
-    Count what the root users hold. Who is not clear is in a figure of its own.
+    Count what the root users hold. Who is not clear, or was in a report that was too old, is in a figure of its own.
     """
+    number = len(roots)
+    roots = roots[~roots["is_stale"]]
     password, device = roots["password_enabled"], roots["mfa_active"]
     keys = is_true(roots["access_key_1_active"]) | is_true(roots["access_key_2_active"])
     certificates = is_true(roots["cert_1_active"]) | is_true(roots["cert_2_active"])
     return [
-        ("read", len(roots)),
+        ("read", number),
+        ("report too old", number - len(roots)),
         ("with a password", int(is_true(password).sum())),
         ("password not stated", int(password.isna().sum())),
         ("with MFA", int(is_true(device).sum())),

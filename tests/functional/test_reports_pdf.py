@@ -386,6 +386,26 @@ def test_root_users_with_findings_stand_first_where_not_all_fit(tmp_path, monkey
     assert "2 of 4 are printed; about 2 something was found" in fill_template(pages)
 
 
+def test_a_run_of_reports_too_old_says_nothing_clean(tmp_path):
+    """
+    The cover has a stamp, no account is said to be assessed, and root's figures and checks are root's alone.
+    """
+    number = len(fixture.clean())
+    run = fixture.write_run(tmp_path, fixture.clean(), max_report_age_hours=0, stale=number)
+
+    pages = build_pages(run)
+    html = fill_template(pages)
+
+    assert '<p class="stamp">REPORTS TOO OLD</p>' in html
+    assert f"0 of {number} usable" in html
+    assert "There are none: every account" not in html
+    assert "Nothing is said about the users" not in html
+    assert "no account&#39;s report could be used, so no number is known" in html
+    assert dict(pages["roots"]["counts"])["report too old"] == number
+    assert html.count("too old</span>") == number
+    assert {total.subject for total in pages["roots"]["checks"]} == {"root"}
+
+
 def test_remediation_is_printed_as_it_is_to_be_copied(ordinary):
     """
     The policy comes out of the document as JSON, and the commands line by line.

@@ -5,6 +5,7 @@ import pandas as pd
 
 from scanner.credentials import BOOLEAN_COLUMNS, REPORT_COLUMNS, TIME_COLUMNS
 from scanner.reports.census import take_census
+from scanner.reports.root_pages import _count
 
 
 def row(account: str, *, root: bool = False, password: object = True, mfa: object = False):
@@ -91,6 +92,14 @@ def test_a_report_that_is_too_old_counts_nobody():
 
     assert census.console.to_dict("index") == {"2": {"console": 1, "without": 1}}
     assert census.roots["account_id"].tolist() == ["1", "2"]
+    assert census.roots["is_stale"].tolist() == [True, False]
+    assert _count(census.roots)[:5] == [
+        ("read", 2),
+        ("report too old", 1),
+        ("with a password", 1),
+        ("password not stated", 0),
+        ("with MFA", 0),
+    ]
 
 
 def test_root_is_no_console_user():
