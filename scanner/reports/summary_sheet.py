@@ -2,7 +2,6 @@
 The sheet Summary of a workbook: what the run was, whether it is whole, its totals, sealed and as they are now.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from openpyxl import Workbook
@@ -146,7 +145,7 @@ def _draw_charts(
     bars = (
         ("Accounts by outcome", "outcomes", (CALM, RED, PALE, PALE)),
         ("Console users by MFA", "console", (CALM, RED, AMBER)),
-        ("Findings by severity", "severities", (RED, RED, AMBER, CALM, PALE)),
+        ("Exceptions by severity", "severities", (RED, RED, AMBER, CALM, PALE)),
     )
     for (title, key, colours), place in zip(bars, places, strict=False):
         add_bars(sheet.sheet, title, series[key], colours, place)
@@ -281,14 +280,14 @@ def _write_findings(sheet: Page, run: StoredRun, extents: Extents) -> Series:
     sheet.count("of them accepted risks", summary.accepted, count_filled(parts, "acceptance"))
     sheet.lines(describe_accepted(summary))
     _write_asked(sheet, summary)
-    sheet.header(["severity", *_COUNTED], numbers=_COUNTED)
+    # What nobody knows has a severity too, and would look like so many grave exceptions here.
+    sheet.header(["severity of exceptions", *_COUNTED], numbers=_COUNTED)
     first = sheet.next_row
-    counted = Counter[str]()
-    for (severity, _), number in count_severities(run).items():
-        counted[severity] += number
+    counted = count_severities(run)
+    fail = str(Verdict.FAIL)
     for severity in map(str, Severity):
-        live = count_where(parts, Condition("severity", severity))
-        sheet.count(severity, counted[severity], live)
+        live = count_where(parts, Condition("severity", severity), Condition("verdict", fail))
+        sheet.count(severity, counted[severity, fail], live)
     last = sheet.next_row - 1
     sheet.header(["working status", *_COUNTED], numbers=_COUNTED)
     for status in STATUSES:
@@ -301,7 +300,7 @@ def _write_findings(sheet: Page, run: StoredRun, extents: Extents) -> Series:
 
 
 def _write_findings_by_check(sheet: Page, summary: Summary, parts: Sequence[Extent]) -> None:
-    sheet.heading("Findings by check")
+    sheet.heading("Findings by check: exceptions, leads and verdicts that could not be reached")
     sheet.header(["check", *_COUNTED, "title"], numbers=_COUNTED)
     for check in summary.checks:
         number = check.failed + check.needs_review + check.unknown
