@@ -1,0 +1,72 @@
+"""
+The commands, in the order in which help lists them, and the way in.
+"""
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from scanner import __version__
+from scanner.cli.deliver import deliver
+from scanner.cli.demo import demo
+from scanner.cli.diff import diff
+from scanner.cli.doctor import doctor
+from scanner.cli.ending import foreseen
+from scanner.cli.frameworks import frameworks_app
+from scanner.cli.printing import flush, say
+from scanner.cli.render import render
+from scanner.cli.sample import sample
+from scanner.cli.scan import scan
+from scanner.cli.verify import verify
+from scanner.stopping import STOPPED, interrupt
+
+_RUN = "outputs/o-exampleorg/2026-Q4/20261124T101500Z"
+
+app = typer.Typer(
+    name="orgproof",
+    help="Evidence, account by account, of who can sign in to the AWS console without MFA.",
+    epilog="Example: orgproof demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command(epilog="Example: orgproof scan --profile security-audit --period 2026-Q4")(scan)
+app.command(epilog="Example: orgproof doctor --profile security-audit")(doctor)
+app.command(epilog="Example: orgproof demo --output outputs")(demo)
+app.command(epilog=f"Example: orgproof render {_RUN}")(render)
+app.command(epilog="Example: orgproof diff outputs/o-1/2026-Q4/20261124T101500Z OLDER_RUN")(diff)
+app.command(epilog=f"Example: orgproof sample {_RUN} --seed 7")(sample)
+app.command(epilog=f"Example: orgproof deliver {_RUN}")(deliver)
+app.command(epilog=f"Example: orgproof verify {_RUN}")(verify)
+app.add_typer(frameworks_app, name="frameworks")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        with foreseen():
+            say(f"orgproof {__version__}")
+            raise typer.Exit
+
+
+def main() -> None:
+    """
+    Run the command line. The first signal stops the scan in good order, a second one at once.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a name shows its code instead; it is no reason to end.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name, signal.SIGTERM), interrupt)
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
+    finally:
+        flush()

@@ -1,0 +1,69 @@
+"""
+What more than one command takes, and how it is read.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scanner.cli.manner import LogFormat
+from scanner.errors import SettingsError
+
+Overrides = dict[str, dict[str, Any]]
+"""
+The options that were given, by the table and name of the setting that each overrides.
+"""
+
+Run = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
+Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).")]
+Accounts = Annotated[
+    list[str] | None, typer.Option(help="Look only at this account id; repeatable.")
+]
+Units = Annotated[
+    list[str] | None, typer.Option(help="Look only at this OU and below; repeatable.")
+]
+Profile = Annotated[str | None, typer.Option(help="AWS profile to call with.")]
+RoleName = Annotated[str | None, typer.Option(help="Role assumed in every account.")]
+ExternalId = Annotated[str | None, typer.Option(help="External id the roles ask for.")]
+Workers = Annotated[int | None, typer.Option(help="Threads, 1 to 256.")]
+Formats = Annotated[
+    str | None,
+    typer.Option(
+        "--format",  # as in scanner.reports.FORMATS
+        help="Documents to draw: pdf,xlsx,html,csv,json,jsonl,parquet,ocsf,oscal,junit,github.",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print the run folder only.")]
+Log = Annotated[LogFormat | None, typer.Option(help="Write progress as text or JSON lines.")]
+
+
+def keep_given(overrides: Overrides) -> Overrides:
+    """
+    Leave out the options that were not given.
+    """
+    given = {
+        table: {key: value for key, value in values.items() if value is not None and value != []}
+        for table, values in overrides.items()
+    }
+    if given.get("sign"):
+        # One key or the other: an option puts the settings file's key of either kind out of force.
+        given["sign"] = overrides["sign"]
+    return given
+
+
+def split_names(formats: str | None) -> list[str] | None:
+    """
+    Return the names in a list such as `pdf, xlsx`, None where none was given. An empty name stays, and is refused.
+    """
+    return None if formats is None else [name.strip() for name in formats.split(",")]
+
+
+def check_finished(run: Path) -> None:
+    """
+    Refuse a folder that holds no finished run. Raises `SettingsError`.
+    """
+    if not (run / "manifest.json").is_file():
+        raise SettingsError(
+            f"{run}: is not a finished run, for it has no manifest.json; give the folder that a scan printed"
+        )
