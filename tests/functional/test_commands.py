@@ -43,6 +43,20 @@ def test_every_command_explains_itself(command, words):
     assert len(done.stdout.splitlines()) > 5
 
 
+def test_help_waits_for_no_heavy_library():
+    """
+    What only a scan or a document needs is imported when one is made.
+    """
+    code = (
+        "import sys; from scanner.cli import app; app(['scan', '--help'], standalone_mode=False); "
+        "print(sorted({'boto3', 'pandas', 'pyarrow', 'rich', 'weasyprint'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize(
     "words",
     [("scan",), ("demo",), ("render",), ("sample",), ("deliver",), ("frameworks", "check")],
