@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from scanner.checks import title_check
 from scanner.evidence import StoredRun
 from scanner.evidence.store import write_file
 from scanner.model import Severity, Verdict
@@ -136,7 +137,7 @@ def _write_checks(run: StoredRun) -> Iterator[str]:
     rows = [
         (
             quote(total.check),
-            total.title,
+            title_check(total.check),
             total.severity,
             total.failed,
             total.accepted,

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
+from scanner.checks import title_check
 from scanner.evidence import StoredRun
 from scanner.evidence.store import create_file
 from scanner.reports.breakdown import Counts, count_findings
@@ -87,7 +88,11 @@ def _list_suites(run: StoredRun) -> list[_Suite]:
             _Suite(
                 check.check,
                 about
-                | {"title": check.title, "severity": str(check.severity), "about": check.subject},
+                | {
+                    "title": title_check(check.check),
+                    "severity": str(check.severity),
+                    "about": check.subject,
+                },
                 partial(_list_cases, summary, check, found.get(check.check, {})),
             )
             for check in summary.checks

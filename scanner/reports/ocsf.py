@@ -35,6 +35,7 @@ from py_ocsf_models.objects.organization import Organization
 from py_ocsf_models.objects.product import Product
 from py_ocsf_models.objects.resource_details import ResourceDetails
 
+from scanner.checks import title_check
 from scanner.evidence import StoredRun
 from scanner.evidence.store import create_file
 from scanner.frameworks import bind_checks
@@ -112,7 +113,7 @@ class _Rule:
 
 
 def _list_events(run: StoredRun) -> Iterator[_Event]:
-    titles = {total.check: total.title for total in run.summary.checks}
+    titles = {total.check: title_check(total.check) for total in run.summary.checks}
     bound = {check.name: check.condition for check in bind_checks(run.frameworks)}
     rules = {
         name: _Rule(

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scanner.checks import BoundCheck
+from scanner.checks import BoundCheck, title_check
 from scanner.evidence import StoredRun
 from scanner.evidence.store import write_file
 from scanner.frameworks import Control, Framework, bind_checks
@@ -199,7 +199,7 @@ class _Draft:
         more = len(accounts) - _SUBJECTS
         observation = {
             "uuid": self._ids.make("observation", total.check),
-            "title": total.title,
+            "title": title_check(total.check),
             "description": _describe_check(bound, total),
             "props": list_properties(
                 {

@@ -12,6 +12,7 @@ from shlex import quote
 
 from openpyxl import Workbook
 
+from scanner.checks import title_check
 from scanner.errors import SettingsError
 from scanner.evidence import StoredRun
 from scanner.evidence.derived import seal_derived, stage_derived
@@ -247,7 +248,7 @@ def _list_facts(sample: Sample) -> list[tuple[str, str]]:
 def _describe_test(sample: Sample) -> list[tuple[str, str]]:
     check = sample.check
     return [
-        ("Check", f"{check.name}: {check.title}"),
+        ("Check", f"{check.name}: {title_check(check.name)}"),
         ("An exception is noted for", check.condition),
         ("Columns of the report it reads", ", ".join(check.columns) or "see the condition"),
     ]

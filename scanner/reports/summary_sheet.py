@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from openpyxl import Workbook
 
+from scanner.checks import title_check
 from scanner.evidence import StoredRun
 from scanner.findings import CONFIRMED_CHECK
 from scanner.model import AccountOutcome, Severity, Verdict
@@ -305,7 +306,7 @@ def _write_findings_by_check(sheet: Page, summary: Summary, parts: Sequence[Exte
     for check in summary.checks:
         number = check.failed + check.needs_review + check.unknown
         live: Live = count_labelled(parts, "check", f"$A{sheet.next_row}")
-        sheet.count(check.check, number, live, check.title)
+        sheet.count(check.check, number, live, title_check(check.check))
 
 
 def _write_asked(sheet: Page, summary: Summary) -> None:
@@ -325,7 +326,7 @@ def _write_checks(sheet: Page, run: StoredRun) -> None:
             labels = [*(label for label, _ in figures), "accepted"]
             sheet.header(["check", *labels, "about", "title"], numbers=labels)
         values = (value for _, value in figures)
-        sheet.row([check.check, *values, check.accepted, check.subject, check.title])
+        sheet.row([check.check, *values, check.accepted, check.subject, title_check(check.check)])
 
 
 def _write_scopes(sheet: Page, summary: Summary) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scanner.acceptances import State as AcceptanceState
-from scanner.checks import Subject
+from scanner.checks import Subject, title_check
 from scanner.findings import CONFIRMED_CHECK
 from scanner.frameworks import Framework
 from scanner.history import State
@@ -414,7 +414,11 @@ def _list_further(summary: Summary) -> list[str]:
     rest = [total for total in ranked if total not in named]
     if len(rest) == 1:
         named, rest = ranked, []
-    words = [f"{total.title[:1].lower()}{total.title[1:]} ({total.failed:,})" for total in named]
+    titles = [title_check(total.check) for total in named]
+    words = [
+        f"{title[:1].lower()}{title[1:]} ({total.failed:,})"
+        for title, total in zip(titles, named, strict=True)
+    ]
     if rest:
         number = sum(total.failed for total in rest)
         # A check with several thresholds has a line for each.

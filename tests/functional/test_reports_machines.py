@@ -18,6 +18,7 @@ from cmarkgfm.cmark import Options
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 from trestle.oscal.assessment_results import Model
 
+from scanner.checks import title_check
 from scanner.errors import RenderError, SettingsError
 from scanner.evidence import StoredRun
 from scanner.model import ROOT_USER, AccountId, Selection
@@ -903,6 +904,39 @@ def test_a_name_in_markdown_is_one_piece_of_code(name):
         assert shown not in seen.text or not name
 
 
+def test_two_thresholds_of_one_check_have_titles_of_their_own(worlds):
+    """
+    PCI DSS asks for keys unused for more than 90 days and CIS for 45: a title that both bore would mix them up.
+    """
+    run, _ = worlds["eventful"]
+    expected = {total.check: title_check(total.check) for total in run.summary.checks}
+    _, result = read_result(worlds, "eventful")
+    suites = {
+        suite.get("name"): {
+            part.get("name"): part.get("value") for part in suite.find("properties")
+        }
+        for suite in read_suites(worlds, "eventful")
+    }
+    observed = {read_props(part)["check"]: part["title"] for part in result["observations"]}
+    events = {
+        event["compliance"]["control"]: event["finding_info"]["title"]
+        for event in read_lines(worlds, "eventful", OCSF)
+    }
+    rows = {
+        cells[1].strip(" `"): cells[2].strip()
+        for line in read_text(worlds, "eventful", GITHUB).splitlines()
+        if len(cells := line.split("|")) > 7
+    }
+
+    assert len(set(expected.values())) == len(expected)
+    assert observed == expected
+    assert {name: said["title"] for name, said in suites.items() if "title" in said} == expected
+    for shown in (events, rows):
+        named = {name: title for name, title in shown.items() if name in expected}
+        assert {"access-key-unused", "access-key-unused:days=90,operator=more-than"} <= named.keys()
+        assert named == {name: expected[name] for name in named}
+
+
 @pytest.mark.parametrize("world", WORLDS)
 def test_the_github_page_carries_the_runs_figures(worlds, world):
     """
@@ -924,7 +958,9 @@ def test_the_github_page_carries_the_runs_figures(worlds, world):
     for total in summary.checks:
         if total.failed:
             row = f"| {total.failed:,} | {total.accepted:,} | {total.needs_review:,} | {total.unknown:,} |"
-            assert f"| `{total.check}` | {total.title} | {total.severity} {row}" in text
+            assert (
+                f"| `{total.check}` | {title_check(total.check)} | {total.severity} {row}" in text
+            )
     assert f"`{run.manifest_sha256}`" in text
     assert ("**INCOMPLETE**" in text.split("\n\n")[1]) == (not summary.is_complete)
 

@@ -179,6 +179,26 @@ def test_a_conclusion_names_few_checks_and_counts_the_others():
     )
 
 
+def test_a_conclusion_tells_two_thresholds_of_one_check_apart():
+    """
+    Two frameworks that ask for keys unused for 45 and for 90 days are named with what each asks for.
+    """
+    unused = ("access-key-unused", "access-key-unused:days=90,operator=more-than")
+    checks = (
+        total(failed=3),
+        *(
+            total(name, "Unused access key", 9 - place, severity=Severity.MEDIUM)
+            for place, name in enumerate(unused)
+        ),
+    )
+
+    said = wording.conclude(summary(without=3, checks=checks))
+
+    assert said.endswith(
+        "also noted: unused access key, 45 days or more (9), unused access key, more than 90 days (8)."
+    )
+
+
 def test_what_an_unusable_report_shows_is_no_exception():
     """
     A user without MFA in a report that is too old is unknown, and the sentence does not count them.
