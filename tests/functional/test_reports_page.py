@@ -55,6 +55,19 @@ SMUGGLED = """() => {
     script.textContent = 'alert(3)';
     document.body.append(script);
 }"""
+COUNT_MET = r"""() => {
+    const met = [];
+    const walk = (rules) => [...rules].forEach((rule) => {
+        if (!rule.selectorText) { walk(rule.cssRules || []); return; }
+        rule.selectorText.split(/,(?![^()]*\))/).forEach((words) => {
+            const bare = words.replace(/::?[a-z-]+(\([^)]*\))?/g, '').trim();
+            met.push([words.trim(), bare ? document.querySelectorAll(bare).length : 1]);
+        });
+    });
+    const ours = [...document.querySelectorAll('style')].find((style) => style.textContent.includes('--soft:'));
+    walk(ours.sheet.cssRules);
+    return met;
+}"""
 WORLDS = ("eventful", "hostile", "clean")
 
 
@@ -693,6 +706,40 @@ def test_changes_of_the_rows_are_announced(browser, runs):
         )
 
     assert (live, field, tables, bars) == ("polite", "q", 3, True)
+
+
+def test_buttons_that_turn_the_page_of_a_table_are_large_enough_to_hit(browser, runs):
+    """
+    Each is 32 pixels wide and high at least, and our style sees to it whatever the component's does.
+    """
+    with opened(browser, find_page(runs["hostile"])) as page:
+        sizes = page.evaluate(
+            """() => [...document.querySelectorAll('.dt-paging-button')].map((button) => {
+                const box = button.getBoundingClientRect();
+                const style = getComputedStyle(button);
+                return [box.width, box.height, parseFloat(style.minWidth), parseFloat(style.minHeight)];
+            })"""
+        )
+
+    assert len(sizes) > 12
+    assert min(map(min, sizes)) >= 32
+
+
+def test_every_rule_of_our_style_meets_an_element(browser, runs):
+    """
+    In one of the worlds at least, with a row in full or the other theme. One that meets none does not do what it says.
+    """
+    met: Counter[str] = Counter()
+    for world in WORLDS:
+        with opened(browser, find_page(runs[world])) as page:
+            if world == "clean":
+                page.click("#theme")
+            if button := page.query_selector("#findings-table tbody button"):
+                button.click()
+            met.update(dict(page.evaluate(COUNT_MET)))
+
+    assert len(met) > 100
+    assert [words for words, number in met.items() if not number] == []
 
 
 @pytest.mark.parametrize("width", [360, 1280])
