@@ -8,6 +8,7 @@ from typing import Any
 
 from scanner.checks import Subject, title_check
 from scanner.model import AccountOutcome, Severity, Verdict
+from scanner.reports.census import list_root_checks
 from scanner.reports.page_tables import ROOT_FACTS
 from scanner.reports.wording import CHANGES, CONFIRMATIONS, MISSING, OUTCOMES, URGENCY, VERDICTS
 from scanner.summary import Summary
@@ -114,10 +115,7 @@ def _lay_out_accounts(summary: Summary) -> Grid:
             Column("users", "Users", "number"),
             Column("iam_users", "IAM's count", "number"),
             Column("generated_time", "Report made", "time"),
-            *(
-                Column(name, title_check(name), "verdict")
-                for name in _list_checks(summary, Subject.ACCOUNT)
-            ),
+            *(Column(name, title_check(name), "verdict") for name in _list_account_checks(summary)),
         ),
         (
             Filter("outcome", "Outcome"),
@@ -140,18 +138,15 @@ def _lay_out_roots(summary: Summary) -> Grid:
             Column("account_name", "Account", "name", under="account_id"),
             Column("ou_path", "OU", "name"),
             *map(Column, ROOT_FACTS, titles, kinds),
-            *(
-                Column(name, title_check(name), "verdict")
-                for name in _list_checks(summary, Subject.ROOT)
-            ),
+            *(Column(name, title_check(name), "verdict") for name in list_root_checks(summary)),
         ),
         (Filter("mfa_active", "MFA"), Filter("ou_path", "OU")),
         ("mfa_active", "account_name"),
     )
 
 
-def _list_checks(summary: Summary, subject: Subject) -> list[str]:
-    return [total.check for total in summary.checks if total.subject == subject]
+def _list_account_checks(summary: Summary) -> list[str]:
+    return [total.check for total in summary.checks if total.subject == Subject.ACCOUNT]
 
 
 def describe_settings(summary: Summary, grids: Sequence[Grid]) -> dict[str, Any]:

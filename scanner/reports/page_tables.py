@@ -15,10 +15,10 @@ import pandas as pd
 import pyarrow as pa
 from markupsafe import Markup
 
-from scanner.checks import Subject
 from scanner.evidence import StoredRun
 from scanner.evidence.tables import FINDINGS
 from scanner.model import Severity
+from scanner.reports.census import list_root_checks
 from scanner.reports.text import make_visible
 from scanner.reports.wording import URGENCY, format_iso
 from scanner.summary import Summary
@@ -178,8 +178,7 @@ def list_root_columns(summary: Summary) -> list[str]:
     """
     Return the columns of the table of root users.
     """
-    checks = [total.check for total in summary.checks if total.subject == Subject.ROOT]
-    return ["account_id", "account_name", "ou_path", *ROOT_FACTS, *checks]
+    return ["account_id", "account_name", "ou_path", *ROOT_FACTS, *list_root_checks(summary)]
 
 
 def encode_roots(run: StoredRun, accounts: pd.DataFrame) -> Iterator[Markup]:

@@ -19,6 +19,7 @@ from scanner.errors import RenderError
 from scanner.evidence import StoredRun
 from scanner.model import Verdict
 from scanner.reports import FORMATS, facts
+from scanner.reports.census import list_root_checks
 from scanner.reports.page import _embed
 from scanner.reports.page_charts import Bar, draw_bars
 from scanner.reports.page_tables import encode_json, encode_table, select_urgent
@@ -452,19 +453,21 @@ def test_a_table_unfiltered_is_the_csv_file(browser, runs, world):
 
 def test_root_users_are_those_of_the_users_table(browser, runs):
     """
-    One line for each account that was read, with the verdicts about its root user.
+    One line for each account that was read, with the verdicts about its root user, also of checks about all users.
     """
     run = runs["eventful"]
     with opened(browser, find_page(run)) as page:
         _, (header, *rows) = download(page, "roots")
 
+    checks = list_root_checks(run.summary)
     users = pd.concat(run.users())
     roots = {row["account_id"]: row for row in list_records(users[users["is_root"]])}
     assert len(rows) == len(roots) == run.summary.users.roots
+    assert {"root-console-no-mfa", "extra-credentials"} <= set(checks)
     for cells in rows:
         told = dict(zip(header, cells, strict=True))
         due = roots[told["account_id"]]
-        assert told["root-console-no-mfa"] == due["root-console-no-mfa"]
+        assert {name: told[name] for name in checks} == {name: due[name] for name in checks}
         assert told["mfa_active"] == str(due["mfa_active"]).lower()
 
 
