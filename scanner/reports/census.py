@@ -11,7 +11,7 @@ import pandas as pd
 from scanner.checks import Subject
 from scanner.credentials import BOOLEAN_COLUMNS, is_false, is_true
 from scanner.evidence import StoredRun
-from scanner.model import AccountOutcome
+from scanner.model import Verdict
 from scanner.summary import Summary
 
 CONSOLE, WITHOUT = "console", "without"
@@ -19,6 +19,8 @@ USES = ("password_last_used", "access_key_1_last_used_date", "access_key_2_last_
 """
 The columns that say when a root user was used.
 """
+
+_STALE = "report-stale"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def take_census(run: StoredRun) -> Census:
     columns = ["account_id", *BOOLEAN_COLUMNS, *USES, "sentinels", "uninterpretable"]
     columns += list_root_checks(run.summary)
     accounts = run.accounts()
-    stale = accounts.loc[mark_stale(accounts, run.summary), "account_id"].astype("str")
+    stale = accounts.loc[mark_stale(accounts), "account_id"].astype("str")
     counts, roots = [], []
     for frame in run.users():
         counts.append(_count(frame[~frame["account_id"].isin(stale).to_numpy()]))
@@ -59,13 +61,14 @@ def take_census(run: StoredRun) -> Census:
     )
 
 
-def mark_stale(accounts: pd.DataFrame, summary: Summary) -> pd.Series:
+def mark_stale(accounts: pd.DataFrame) -> pd.Series:
     """
-    Return a bool mask of the accounts that were read by a report that was too old.
+    Return a bool mask of the accounts that were read by a report that was too old: nothing is known of their users.
     """
-    is_old = accounts["report_age_seconds"] > summary.max_report_age_hours * 3600
-    was_read = accounts["outcome"] == AccountOutcome.COLLECTED
-    return (is_old & was_read).fillna(value=False).astype("bool")
+    # A previous run may be older than the check.
+    if _STALE not in accounts:
+        return pd.Series(data=False, index=accounts.index)
+    return accounts[_STALE].astype("str") == str(Verdict.UNKNOWN)
 
 
 def list_root_checks(summary: Summary) -> list[str]:

@@ -10,7 +10,8 @@ import pandas as pd
 from scanner.evidence import StoredRun
 from scanner.history import State, describe_gap
 from scanner.model import AccountOutcome, Severity, Verdict
-from scanner.reports.doubts import describe_outcome, is_stale
+from scanner.reports.census import mark_stale
+from scanner.reports.doubts import describe_outcome
 from scanner.reports.tables import list_records, select_changes
 from scanner.reports.wording import (
     CHANGES,
@@ -82,7 +83,8 @@ def _list_accounts(run: StoredRun, changes: pd.DataFrame) -> list[dict[str, Any]
 
 
 def _index_accounts(accounts: pd.DataFrame) -> dict[object, dict[str, Any]]:
-    return {row["account_id"]: row for row in list_records(accounts)}
+    marked = accounts.assign(is_stale=mark_stale(accounts))
+    return {row["account_id"]: row for row in list_records(marked)}
 
 
 def _describe_account(
@@ -93,7 +95,7 @@ def _describe_account(
     if has_left:
         words = f"no longer listed{f'; {words} in the previous run' if words else ''}"
     is_unread = bool(account) and account["outcome"] == AccountOutcome.NOT_COLLECTED
-    is_open = not has_left and (is_unread or is_stale(account))
+    is_open = not has_left and (is_unread or account.get("is_stale", False))
     return {
         "account_id": change["account_id"],
         "name": account.get("name") or change["account_name"],

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from scanner.model import Account, AccountId, AccountOutcome, Verdict
+from scanner.model import Account, AccountId, AccountOutcome
 from scanner.reports import facts
 from scanner.reports.annexes import (
     DIFFERENCES_LIMIT,
@@ -23,7 +23,6 @@ from scanner.reports.annexes import (
 from scanner.reports.census import mark_stale
 from scanner.reports.tables import list_records
 from scanner.reports.wording import OUTCOMES, format_age, format_moment
-from scanner.summary import Summary
 
 UNITS_LIMIT = 200
 """
@@ -34,16 +33,14 @@ _OUTCOMES = (AccountOutcome.NOT_COLLECTED, AccountOutcome.NOT_ACTIVE, AccountOut
 _FIGURES = ("listed", *map(str, AccountOutcome))
 
 
-def build_doubts(
-    accounts: pd.DataFrame, summary: Summary, *, is_limited: bool = True
-) -> dict[str, Any]:
+def build_doubts(accounts: pd.DataFrame, *, is_limited: bool = True) -> dict[str, Any]:
     """
     Return the accounts that were not read, whose report was too old, and whose users IAM counts differently.
 
     Limited, lists that are too long for the main document give way to totals, or to their gravest part.
     """
     found = facts.list_differences(accounts)
-    stale = _list_stale(accounts, summary)
+    stale = _list_stale(accounts)
     return {
         "not_assessed": _list_not_assessed(
             accounts, NOT_ASSESSED_LIMIT if is_limited else len(accounts)
@@ -72,27 +69,20 @@ def list_ledger(accounts: pd.DataFrame) -> list[dict[str, Any]]:
         _pick(row, "account_id name ou_path outcome users")
         | {
             "outcome_words": describe_outcome(row),
-            "is_stale": is_stale(row),
+            "is_stale": row["is_stale"],
             "generated": format_moment(row["generated_time"]),
             "age": format_age(row["report_age_seconds"]),
         }
-        for row in _list(accounts)
+        for row in _list(accounts.assign(is_stale=mark_stale(accounts)))
     ]
-
-
-def is_stale(account: Mapping[str, Any]) -> bool:
-    """
-    Tell whether an account was read by a report that was too old, so that nothing is known of its users.
-    """
-    return account.get("report-stale") == Verdict.UNKNOWN
 
 
 def describe_outcome(account: Mapping[str, Any]) -> str:
     """
-    Say what became of an account, and of the report that was read.
+    Say what became of an account, and of the report that was read. `is_stale` is what `mark_stale` says of it.
     """
     words = OUTCOMES[AccountOutcome(account["outcome"])]
-    return f"{words}, report too old" if is_stale(account) else words
+    return f"{words}, report too old" if account["is_stale"] else words
 
 
 def build_ledger(accounts: pd.DataFrame, annexes: Annexes) -> dict[str, Any]:
@@ -165,11 +155,11 @@ def _total_reasons(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _list_stale(accounts: pd.DataFrame, summary: Summary) -> list[dict[str, Any]]:
+def _list_stale(accounts: pd.DataFrame) -> list[dict[str, Any]]:
     """
     Return the accounts whose report was too old, the oldest first.
     """
-    ordered = accounts[mark_stale(accounts, summary)].sort_values(
+    ordered = accounts[mark_stale(accounts)].sort_values(
         ["report_age_seconds", "account_id"], ascending=[False, True], kind="stable"
     )
     return [

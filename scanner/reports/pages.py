@@ -9,7 +9,7 @@ from scanner.evidence import StoredRun
 from scanner.reports import facts, method
 from scanner.reports.annexes import plan_annexes
 from scanner.reports.attachments import collect_attachments
-from scanner.reports.census import take_census
+from scanner.reports.census import mark_stale, take_census
 from scanner.reports.change_pages import describe_changes
 from scanner.reports.container import LEVELS
 from scanner.reports.control_pages import RESULTS, list_frameworks
@@ -95,8 +95,8 @@ def build_pages(run: StoredRun) -> dict[str, Any]:
     """
     summary = run.summary
     listed, annexes = run.accounts(), plan_annexes(run)
-    accounts = list_records(listed)
-    doubts = build_doubts(listed, summary)
+    accounts = list_records(listed.assign(is_stale=mark_stale(listed)))
+    doubts = build_doubts(listed)
     census = take_census(run)
     return {
         "title": TITLE,

@@ -66,10 +66,12 @@ def build_summary_page(
     run: StoredRun, accounts: Sequence[Mapping[str, Any]], console: pd.DataFrame
 ) -> dict[str, Any]:
     """
-    Return what the summary's page prints. `console` counts console users by account: see `scanner.reports.census`.
+    Return what the summary's page prints.
+
+    `accounts` are rows with `is_stale`, and `console` counts console users by account: see `scanner.reports.census`.
     """
     summary = run.summary
-    units = _count_units(accounts, console, summary)
+    units = _count_units(accounts, console)
     fewer = min(max(0, len(list_notices(summary)) - NOTICES_LIMIT), MOST_FEWER)
     limit = UNITS_LIMIT - fewer
     shown = [_describe_unit(*unit) for unit in units[:limit]]
@@ -294,7 +296,7 @@ def _stack(parts: Sequence[tuple[str, int]], fills: Sequence[Fill], whole: str) 
 
 
 def _count_units(
-    accounts: Sequence[Mapping[str, Any]], console: pd.DataFrame, summary: Summary
+    accounts: Sequence[Mapping[str, Any]], console: pd.DataFrame
 ) -> list[tuple[str, Counter[str]]]:
     """
     Return each OU with its accounts and console users, those with most users without MFA first.
@@ -303,13 +305,12 @@ def _count_units(
     """
     units: dict[str, Counter[str]] = {}
     counted: dict[Any, Any] = console.to_dict("index")
-    oldest = summary.max_report_age_hours * 3600
     for account in accounts:
         unit = units.setdefault(str(account["ou_path"] or ""), Counter())
         was_read = account["outcome"] == AccountOutcome.COLLECTED
         unit["listed"] += 1
         unit["due"] += was_read or account["outcome"] == AccountOutcome.NOT_COLLECTED
-        unit["known"] += was_read and account["report_age_seconds"] <= oldest
+        unit["known"] += was_read and not account["is_stale"]
         unit.update(counted.get(str(account["account_id"]), {}))
     return sorted(units.items(), key=lambda item: (_rank_unit(item[1]), item[0]))
 

@@ -107,7 +107,7 @@ def build_volumes(run: StoredRun, annexes: Annexes) -> Iterator[tuple[str, dict[
                 "contents": anchors[:CONTENTS_LIMIT],
                 "more_units": max(0, len(anchors) - CONTENTS_LIMIT),
                 "continued": [share.account_id for share in volume.shares if share.start],
-                "doubts": build_doubts(own, summary, is_limited=False),
+                "doubts": build_doubts(own, is_limited=False),
                 "ledger": list_ledger(own),
             },
         )

@@ -124,13 +124,12 @@ def count_units(*accounts: tuple[str, str, int | None], counted: dict[str, tuple
             "account_id": account,
             "ou_path": unit,
             "outcome": "not-collected" if age is None else "collected",
-            "report_age_seconds": None if age is None else age * 3600,
+            "is_stale": age is not None and age > 24,
         }
         for account, unit, age in accounts
     ]
     console = pd.DataFrame.from_dict(counted, orient="index", columns=["console", "without"])
-    settings: Any = SimpleNamespace(max_report_age_hours=24)
-    return _count_units(rows, console, settings)
+    return _count_units(rows, console)
 
 
 def test_an_ou_of_which_nothing_is_known_has_no_figure_and_does_not_stand_last():
