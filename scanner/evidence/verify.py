@@ -91,7 +91,7 @@ class Step:
     One step and its result.
 
     `said` is what was looked at, or why it was not; `faults` name the file, account or field; `limits` say what
-    a step that went well did not show.
+    a step that went well did not show, and `partly` names the documents of which something was not compared.
     """
 
     number: int
@@ -100,14 +100,19 @@ class Step:
     said: str
     faults: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    partly: tuple[str, ...] = ()
 
 
 class DocumentsCheck(Protocol):
     """
-    Documents that are being read back. `limits` says, after that, which could not be compared and why.
+    Documents that are being read back.
+
+    After that `limits` says what could not be shown and why, and `partly` holds the paths of those that could not
+    be compared whole.
     """
 
     limits: list[str]
+    partly: list[str]
 
     def finish(self, run: StoredRun) -> tuple[str, list[str]]:
         """
@@ -133,6 +138,7 @@ class _Findings:
     faults: list[str] = field(default_factory=list)
     more: int = 0
     limits: list[str] = field(default_factory=list)
+    partly: list[str] = field(default_factory=list)
 
     def add(self, faults: Iterable[str], prefix: str = "") -> None:
         """
@@ -200,7 +206,7 @@ def _take(number: int, title: str, examine: Callable[[_Findings], None]) -> Step
     if said.more:
         faults += (f"and {said.more:,} more",)
     result = Result.FAILED if faults else Result.OK
-    return Step(number, title, result, said.said, faults, tuple(said.limits))
+    return Step(number, title, result, said.said, faults, tuple(said.limits), tuple(said.partly))
 
 
 def _check_files(case: Case, said: _Findings) -> None:
@@ -410,6 +416,7 @@ def _check_documents(case: Case, documents: DocumentsCheck | None, said: _Findin
     said.said, faults = documents.finish(case.replica.run)
     said.add(faults)
     said.limits += documents.limits
+    said.partly += documents.partly
 
 
 def _check_derived(
@@ -433,6 +440,7 @@ def _check_derived(
         said.add(inner.faults, f"{name}/")
         said.more += inner.more
         said.limits += [limit for limit in inner.limits if limit not in said.limits]
+        said.partly += [f"{name}/{path}" for path in inner.partly]
     said.said = f"{_count(len(names), 'folder')}, each of this run"
 
 
@@ -465,6 +473,7 @@ def _examine_derived(
             _, faults = documents.finish(case.replica.run)
             said.add(faults)
             said.limits += documents.limits
+            said.partly += documents.partly
     except (OrgproofError, SkippedStepError) as exc:
         said.add(str(exc).splitlines())
 

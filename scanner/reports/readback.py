@@ -50,7 +50,7 @@ class Readback:
 
     `made_with` is what the list of documents says that they were made with; without it they are taken to be made
     with what is here. `redraw` tells whether PDFs are drawn again. `limits` says, once it has finished, what was
-    not compared and why.
+    not shown and why, and `partly` which documents were not compared whole.
     """
 
     def __init__(  # noqa: PLR0913 - what is read, what the list says of it, and how far to go
@@ -75,6 +75,7 @@ class Readback:
         self._reading: dict[str, Quarantine] = {}
         self._unread: set[str] = set()
         self.limits: list[str] = []
+        self.partly: list[str] = []
         # There can be many annex volumes, so they are read one after another, at the end.
         for path in (path for path in self._paths if not _ANNEX.search(path)):
             kind = path.rpartition(".")[2]
@@ -138,6 +139,7 @@ class Readback:
             return
         if missing := find_missing(kind):
             self._unread |= set(paths)
+            self.partly += paths
             self.limits += [
                 f"that {path} follows from the raw reports: {missing}" for path in paths
             ]
@@ -164,6 +166,7 @@ class Readback:
         Say that a document differs and that other tools may be why: that is no fault, and shows nothing either.
         """
         more = f" (and {len(faults) - 1} more such differences)" if len(faults) > 1 else ""
+        self.partly.append(path)
         self.limits.append(
             f"that {path} is what orgproof draws of this run: {faults[0]}{more}. By "
             f"documents.json it was drawn with other tools, which may be why: {name_tools(tools)}"
@@ -219,6 +222,8 @@ class Readback:
         redrawing = Redrawing(self._folder, run, self._then, self._now, self._read)
         yield from redrawing.compare(paths, wanted=self._redraw)
         self.limits += redrawing.limits
+        # Another version's PDF can be excused twice: for its figures, and for its pages.
+        self.partly += [path for path in redrawing.partly if path not in self.partly]
 
 
 def _name(paths: Iterable[str]) -> str:

@@ -33,7 +33,9 @@ _PLACES_NAMED = 3
 
 class Redrawing:
     """
-    The comparison of a run's PDFs. `read` opens one of them confined, and `limits` says what was not compared.
+    The comparison of a run's PDFs. `read` opens one of them confined.
+
+    Afterwards `limits` says what was not shown, and `partly` which documents were not compared whole.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Redrawing:
         self._read = read
         self._room = PAGES_LIMIT
         self.limits: list[str] = []
+        self.partly: list[str] = []
 
     def compare(self, paths: list[str], *, wanted: bool) -> Iterator[tuple[str, str]]:
         """
@@ -138,6 +141,7 @@ class Redrawing:
             unread = (
                 f"; the text of its pages from {read + 1} on was not read" if read < pages else ""
             )
+            self.partly.append(path)
             self.limits.append(
                 f"that {path} shows on its pages what follows from the raw reports: {reason}. Its figures were read, "
                 f"and its pages carry seal and number{unread}"

@@ -75,10 +75,21 @@ def describe_verification(steps: Sequence[Step]) -> Iterator[str]:
     if conclude(steps):
         skipped = [step.title for step in steps if step.result is Result.SKIPPED]
         beside = f" (skipped: {', '.join(skipped)})" if skipped else ""
-        yield f"this evidence verifies{beside}"
+        yield f"this evidence verifies{_say_partly(steps)}{beside}"
     else:
         number = "step" if len(failed) == 1 else "steps"
         yield f"this evidence does NOT verify: see {number} {', '.join(failed)}"
+
+
+def _say_partly(steps: Sequence[Step]) -> str:
+    """
+    Say of how many documents not everything was compared, for what stands above is easily missed.
+    """
+    number = sum(len(step.partly) for step in steps)
+    if not number:
+        return ""
+    were = "was" if number == 1 else "were"
+    return f'; {_count(number, "document")} {were} checked in part only: see "Not shown"'
 
 
 def describe_check_up(check_up: CheckUp) -> Iterator[str]:

@@ -3,6 +3,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from scanner.reports.readback import Readback
 from scanner.reports.signed_pdf import Pkcs12, make_pdf_signer
 from scanner.reports.toolchain import compare_tools, describe_tools
 from scanner.resources import find_resource
+from scanner.transcript import describe_verification
 
 WORKBOOK = "reports/orgproof-2026-Q4.xlsx"
 PDF = "reports/orgproof-2026-Q4.pdf"
@@ -92,6 +94,9 @@ def test_documents_carry_the_numbers_of_the_run(drawn):
 
     assert failed(steps) == {}
     assert steps[8].limits == ()
+    assert list(describe_verification(steps))[-1] == (
+        "this evidence verifies (skipped: signature, derived later)"
+    )
 
 
 def test_a_forged_document_fails_the_step_of_documents_alone(run):
@@ -607,6 +612,19 @@ def test_what_is_not_drawn_again_is_told_of(run):
     assert "it was not drawn again, as was asked" in limit
 
 
+def test_the_last_line_says_what_was_checked_in_part(run):
+    """
+    Who reads no more than that learns that the PDF was not drawn again. It is no fault.
+    """
+    steps = take(run, read_documents=partial(Readback, redraw=False))
+
+    assert failed(steps) == {}
+    assert list(describe_verification(steps))[-1] == (
+        'this evidence verifies; 1 document was checked in part only: see "Not shown" '
+        "(skipped: signature, derived later)"
+    )
+
+
 def test_a_pdf_that_is_too_long_is_not_drawn_again(run, monkeypatch):
     """
     And it is said, with the number that decides and how to draw it.
@@ -664,6 +682,10 @@ def test_genuine_documents_of_another_version_verify(elsewhere):
     assert step.said.endswith("orgproof-2026-Q4.html: not compared, see below")
     assert "findings.csv" in step.said
     assert "findings.csv" not in limits
+    assert sorted(step.partly) == sorted([PAGE, PDF, WORKBOOK])
+    assert list(describe_verification(steps))[-1].startswith(
+        'this evidence verifies; 3 documents were checked in part only: see "Not shown" (skipped: '
+    )
 
 
 def test_other_tools_that_draw_the_same_leave_nothing_open(elsewhere):
