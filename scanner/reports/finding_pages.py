@@ -19,6 +19,7 @@ from scanner.model import Confirmation, Severity, Verdict
 from scanner.reports.annexes import FIGURES, Annexes, Volume, place_accounts
 from scanner.reports.people import gather_facts
 from scanner.reports.tables import list_records
+from scanner.reports.text import shorten
 from scanner.reports.wording import CONFIRMATIONS, URGENCY, VERDICTS, count, format_moment
 
 CRITICAL_LIMIT = 200
@@ -40,6 +41,11 @@ beside each of its accounts: a thousand headings would fill a hundred pages.
 _MAIN_CHECKS = (CONFIRMED_CHECK, "root-console-no-mfa")
 """
 What an auditor asks first: who signs in with a password alone. Grave whatever the severity.
+"""
+
+_CONTINUED_LIMIT = 80
+"""
+How many small letters of an account's name fit at the head of a page on which its findings go on.
 """
 
 _SEVERITIES = {str(severity): rank for rank, severity in enumerate(Severity)}
@@ -113,6 +119,7 @@ def list_blocks(
             {
                 "account_id": account_id,
                 "name": belonging[0]["account_name"],
+                "short_name": shorten(belonging[0]["account_name"] or "", _CONTINUED_LIMIT),
                 "unit": None,
                 "anchor": None,
                 "made": made.get(account_id),

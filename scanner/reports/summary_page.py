@@ -6,7 +6,6 @@ Every number on it comes from the summary or is counted from the tables, and is 
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, takewhile
 from typing import Any
 
 import pandas as pd
@@ -19,7 +18,7 @@ from scanner.model import AccountOutcome, Severity, Verdict
 from scanner.reports import facts
 from scanner.reports.census import CONSOLE, WITHOUT
 from scanner.reports.charts import Fill, Part, draw_columns, draw_heat, draw_stack
-from scanner.reports.text import make_visible
+from scanner.reports.text import ELLIPSIS, shorten
 from scanner.reports.wording import (
     CHANGES,
     MISSING,
@@ -53,7 +52,6 @@ How much of an OU's path and of an account's name stands on this page, which mus
 _WIDTH, _BAR, _HEAT = 172.0, 4.2, 18.0
 _SLOT, _TREND_HEIGHT = 13.0, 16.0
 _GRAVE = (str(Severity.CRITICAL), str(Severity.HIGH))
-_CUT = "\u2026"
 _FIGURES = ("due", "known", CONSOLE, WITHOUT)
 _UNSEEN = {
     State.NOT_SCANNED: "not scanned this time",
@@ -99,7 +97,7 @@ def build_summary_page(
         "units_rest": _sum_units(units[limit:]),
         "worst": worst,
         "is_shortened": any(
-            _CUT in name for name in (*(u["unit"] for u in shown), *(a["name"] for a in worst))
+            ELLIPSIS in name for name in (*(u["unit"] for u in shown), *(a["name"] for a in worst))
         ),
         "trend": draw_trend(summary.trend),
         "since": compare_periods(summary.trend),
@@ -262,31 +260,6 @@ def describe_changes(summary: Summary) -> list[str]:
 
 def _agree(number: int, one: str, many: str) -> str:
     return one if number == 1 else many
-
-
-def shorten(name: str, limit: int) -> str:
-    """
-    Return a name's beginning and end where it is wider than so many small letters.
-    """
-    shown = make_visible(name)
-    if sum(map(_measure, shown)) <= limit:
-        return shown
-    return f"{_take(shown, limit / 2)}{_CUT}{_take(shown[::-1], limit / 2)[::-1]}"
-
-
-def _take(text: str, width: float) -> str:
-    """
-    Return as many of a text's first characters as fit.
-    """
-    widths = accumulate(map(_measure, text))
-    return text[: sum(1 for reached in takewhile(lambda reached: reached <= width, widths))]
-
-
-def _measure(char: str) -> float:
-    """
-    Return about how wide a character is, in small letters.
-    """
-    return 1.0 if char.isascii() and not char.isupper() else 1.9
 
 
 def _stack(parts: Sequence[tuple[str, int]], fills: Sequence[Fill], whole: str) -> Markup:

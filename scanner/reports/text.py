@@ -8,7 +8,7 @@ The exact values are in the tables and in the JSON document.
 
 import re
 import unicodedata
-from itertools import groupby
+from itertools import accumulate, groupby, takewhile
 
 CELL_LIMIT = 16_000
 """
@@ -18,6 +18,11 @@ Excel keeps 32,767 characters of a cell and counts emoji twice; openpyxl cuts th
 _PILE_LIMIT = 4
 """
 How many accents one letter may carry: more than any living script needs.
+"""
+
+ELLIPSIS = "\u2026"
+"""
+What stands in a name where it was shortened.
 """
 
 _CUT = " (cut here; the JSON document holds the whole text)"
@@ -68,6 +73,31 @@ def fit_cell(text: str) -> str:
     """
     fitted = text if len(text) <= CELL_LIMIT else text[:CELL_LIMIT] + _CUT
     return _CODE_IN_CELL.sub("_x005F_", fitted)
+
+
+def shorten(name: str, limit: int) -> str:
+    """
+    Return a name's beginning and end where it is wider than so many small letters.
+    """
+    shown = make_visible(name)
+    if sum(map(_measure, shown)) <= limit:
+        return shown
+    return f"{_take(shown, limit / 2)}{ELLIPSIS}{_take(shown[::-1], limit / 2)[::-1]}"
+
+
+def _take(text: str, width: float) -> str:
+    """
+    Return as many of a text's first characters as fit.
+    """
+    widths = accumulate(map(_measure, text))
+    return text[: sum(1 for reached in takewhile(lambda reached: reached <= width, widths))]
+
+
+def _measure(char: str) -> float:
+    """
+    Return about how wide a character is, in small letters.
+    """
+    return 1.0 if char.isascii() and not char.isupper() else 1.9
 
 
 def _is_accent(char: str) -> bool:

@@ -19,8 +19,8 @@ How far down the page, in points, a table is begun. A row is about 15 points hig
 HEAD = '<html lang="en"><head><title>t</title><link rel="stylesheet" href="orgproof:report.css"></head><body>'
 PERSON = """
 <tbody>{account}
-<tr class="who"><td colspan="3"><strong>person-{number}-{nth}</strong><br>facts</td></tr>
-<tr><td class="check">check</td><td>finding-{number}-{nth}</td><td>noted</td></tr>
+<tr class="who" data-continued="continued-{number}"><td colspan="3"><strong>person-{number}-{nth}</strong><br>facts</td></tr>
+<tr data-continued="continued-{number}"><td class="check">check</td><td>finding-{number}-{nth}</td><td>noted</td></tr>
 </tbody>
 """
 ACCOUNT = '<tr class="whose"><td colspan="3">account-{number}</td></tr>'
@@ -38,9 +38,12 @@ def read_words(body):
 
 def begin(height):
     """
-    Begin a page, and leave this much of it empty.
+    Begin a page as a chapter does, and leave this much of it empty.
     """
-    return f'<section class="chapter"><div style="height: {height}pt"></div>'
+    flat = "font-size: 0; line-height: 0; margin: 0; padding: 0; border: 0"
+    return (
+        f'<section class="chapter"><h1 style="{flat}"></h1><div style="height: {height}pt"></div>'
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +71,22 @@ def test_no_page_ends_with_a_name_and_goes_on_with_what_was_found(people):
             assert f"finding-{number}-{nth}" in named, (number, nth)
         (headed,) = (page for page in people if f"account-{number}" in page)
         assert f"person-{number}-0" in headed, number
+
+
+def test_a_page_is_headed_by_the_account_that_goes_on_and_by_no_other(people):
+    """
+    A page that begins with the account's own line needs no other, and a new chapter is about no account.
+    """
+    begun = continued = 0
+    for page in people:
+        named = {word.partition("-")[2] for word in page if word.startswith("account-")}
+        found = {word.split("-")[1] for word in page if word.startswith("person-")}
+        said = {word.partition("-")[2] for word in page if word.startswith("continued-")}
+        assert said == found - named, page
+        begun += any(f"person-{number}-2" in page for number in named)
+        continued += len(said)
+    assert begun > 3
+    assert continued > 3
 
 
 def test_the_last_person_of_a_table_is_not_alone_on_a_page(people):

@@ -29,7 +29,8 @@ from scanner.reports.pdf import (
     render_pdf,
 )
 from scanner.reports.remediation import build_commands, deny_without_mfa
-from scanner.reports.summary_page import describe_changes, list_console_parts, shorten
+from scanner.reports.summary_page import describe_changes, list_console_parts
+from scanner.reports.text import shorten
 from scanner.reports.wording import MISSING, describe_accepted
 from scanner.summary import PreviousRun
 
@@ -535,6 +536,32 @@ def test_other_editions_and_what_nothing_shows_are_printed(ordinary):
     for framework in run.frameworks:
         for gap in framework.not_evidenced:
             assert squeeze(f"{', '.join(gap.ids)} {gap.because}") in text
+
+
+def test_an_account_that_goes_on_is_named_at_the_head_of_the_page(tmp_path):
+    """
+    Wherever a page begins with a person whose account has its line on a page before, and on no other page.
+    """
+    crowd = [
+        fixture.Listed(
+            f"{number}" * 12,
+            name,
+            people=tuple(fixture.Person(f"u{number}-{nth:02}", mfa="false") for nth in range(50)),
+        )
+        for number, name in ((1, "first"), (2, "W" * 128), (3, "third"))
+    ]
+    _, path = draw(tmp_path, [*fixture.clean(), *crowd])
+
+    inside, told = None, []
+    for page in read_pages(path):
+        first = re.search(r"(\d{12}) \S+ (?:in .*?)?report of|u(\d)-\d\d arn:", page)
+        due = inside if first and first[2] else None
+        said = re.search(r"Continued: (\d{12}) (\S+)", page)
+        assert (said and said[1]) == due, page[:200]
+        told += [said[2]] if said else []
+        inside = (re.findall(r"u(\d)-\d\d arn:", page) or [None])[-1]
+        inside = inside and inside * 12
+    assert {"first", "third", f"{'W' * 21}\u2026{'W' * 21}"} == set(told)
 
 
 def test_a_finding_fixed_since_the_report_stays_listed(ordinary):
