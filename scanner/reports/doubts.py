@@ -37,15 +37,19 @@ def build_doubts(accounts: pd.DataFrame, *, is_limited: bool = True) -> dict[str
     """
     Return the accounts that were not read, whose report was too old, and whose users IAM counts differently.
 
-    Limited, lists that are too long for the main document give way to totals, or to their gravest part.
+    Limited, lists that are too long for the main document give way to totals, or to their gravest part. `lines`
+    counts what is listed.
     """
     found = facts.list_differences(accounts)
+    differences = found.head(DIFFERENCES_LIMIT if is_limited else len(found))
     stale = _list_stale(accounts)
+    old = stale[: STALE_LIMIT if is_limited else None]
+    groups = _list_not_assessed(accounts, NOT_ASSESSED_LIMIT if is_limited else len(accounts))
+    lines = sum(len(group["rows"]) + len(group["totals"]) for group in groups)
     return {
-        "not_assessed": _list_not_assessed(
-            accounts, NOT_ASSESSED_LIMIT if is_limited else len(accounts)
-        ),
-        "stale": {"number": len(stale), "rows": stale[: STALE_LIMIT if is_limited else None]},
+        "lines": lines + len(old) + len(differences),
+        "not_assessed": groups,
+        "stale": {"number": len(stale), "rows": old},
         "differences": {
             "number": len(found),
             "counts": [
@@ -55,7 +59,7 @@ def build_doubts(accounts: pd.DataFrame, *, is_limited: bool = True) -> dict[str
             "rows": [
                 _pick(row, "account_id name users iam_users users_added users_gone difference")
                 | {"population": row["population"]}
-                for row in list_records(found.head(DIFFERENCES_LIMIT if is_limited else len(found)))
+                for row in list_records(differences)
             ],
         },
     }

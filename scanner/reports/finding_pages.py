@@ -119,7 +119,7 @@ def list_blocks(
             {
                 "account_id": account_id,
                 "name": belonging[0]["account_name"],
-                "short_name": shorten(belonging[0]["account_name"] or "", _CONTINUED_LIMIT),
+                "short_name": shorten(str(belonging[0]["account_name"] or ""), _CONTINUED_LIMIT),
                 "unit": None,
                 "anchor": None,
                 "made": made.get(account_id),

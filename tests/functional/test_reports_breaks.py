@@ -101,7 +101,7 @@ def test_the_last_person_of_a_table_is_not_alone_on_a_page(people):
         assert f"person-{number}-1" in last, number
 
 
-@pytest.mark.parametrize("kind", ["roots", "tallies", "annex"])
+@pytest.mark.parametrize("kind", ["roots", "tallies", "annex", "changes", "moves"])
 def test_the_last_rows_of_a_table_stay_together(kind):
     """
     A page that begins with the rest of a table has more than a row or two of it, and the note below it.

@@ -357,6 +357,32 @@ def test_the_list_of_contents_names_the_pages(ordinary):
         assert title in pages[int(number) - 1]
 
 
+def test_short_chapters_follow_one_another_on_a_page(eventful, tmp_path):
+    """
+    Of a calm run five chapters have a few lines each. Long ones, and each framework, begin a page.
+    """
+    _, _, busy = eventful
+    _, path = draw(tmp_path, fixture.clean())
+    calm = read_pages(path)
+    chapters = (
+        "4 Findings by account There are no findings",
+        "5 Root users",
+        "6 Accounts not assessed or in doubt There are none",
+        "7 Accepted risks",
+        "8 Since the previous run",
+    )
+
+    (shared,) = (page for page in calm if page.startswith(chapters[0]))
+    places = [shared.find(words) for words in chapters]
+    assert -1 not in places
+    assert places == sorted(places)
+    for pages in (calm, busy):
+        for words in ("1 Summary", "3.2 ISO/IEC 27001", "9 How to put it right"):
+            assert [page for page in pages if page.startswith(words)], words
+    for words in ("4 Findings by account", "5 Root users", "8 Since the previous run"):
+        assert [page for page in busy if page.startswith(words)], words
+
+
 def test_every_root_user_is_listed_with_what_it_holds(eventful):
     """
     One line for each account that was read, and the words are those of its row.
@@ -891,7 +917,7 @@ def test_a_page_says_what_changed_since_the_previous_run(eventful):
         for number, page in enumerate(pages)
         if "8 Since the previous run" in page and "Trend" in page
     ]
-    said = squeeze(" ".join(pages[first : first + 2]))
+    said = squeeze(" ".join(pages[first : first + 3]))
     before = run.summary.trend[0]
 
     for words in (
