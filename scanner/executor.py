@@ -75,17 +75,17 @@ class _Limit:
     """
     How many threads may work at once: twice as many at each look while they wait, slower once they did not.
 
-    `was_reached` says that since the last look somebody could have worked beyond it.
+    `was_reached` says that since the last look all of them were at work.
     """
 
     def __init__(self, most: int, spent: Callable[[], float]) -> None:
-        self._most = most
+        self._least, self._most = min(_FIRST, most), most
         self._spent = spent
         self._is_starting = True
         self._looked = time.monotonic()
         self._before = spent()
         self.was_reached = False
-        self.now = min(_FIRST, most)
+        self.now = self._least
 
     def adjust(self) -> None:
         """
@@ -98,7 +98,7 @@ class _Limit:
         share = (spent - self._before) / (now - self._looked)
         if share > _BUSY:
             self._is_starting = False
-            self.now = max(min(_FIRST, self._most), self.now - self.now // 16)
+            self.now = max(self._least, self.now - self.now // 16)
         elif self.was_reached:
             more = self.now if self._is_starting else max(1, self.now // 4)
             self.now = min(self._most, self.now + more)
@@ -131,7 +131,6 @@ class _Crew(Generic[T]):
         self._ends: queue.SimpleQueue[_Ended[T] | BaseException | None] = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
-        self._idle = 0
         self._running = 0
         self._unread = 0
         self._has_timer = False
@@ -168,17 +167,14 @@ class _Crew(Generic[T]):
 
     def _hire(self) -> None:
         """
-        See how many threads are of use, and start one where all are at work and there may be more to do.
+        See how many threads are of use, and start those that are missing.
         """
         with self._changed:
-            self._limit.was_reached |= self._is_full()
             self._limit.adjust()
-            while not self._is_over and not self._idle and len(self._threads) < self._limit.now:
-                thread = threading.Thread(
-                    target=self._work, name=f"account-{len(self._threads)}", daemon=True
-                )
+            while not self._is_over and len(self._threads) < self._limit.now:
+                name = f"account-{len(self._threads)}"
+                thread = threading.Thread(target=self._work, name=name, daemon=True)
                 self._threads.append(thread)
-                self._idle += 1  # until it has found its first job
                 thread.start()
             self._changed.notify()
 
@@ -186,9 +182,7 @@ class _Crew(Generic[T]):
         """
         Do one job's steps after another's, until there is nothing left to do.
         """
-        is_new = True
-        while (job := self._take(is_new=is_new)) is not None:
-            is_new = False
+        while (job := self._take()) is not None:
             end: _Ended[T] | BaseException | None
             try:
                 end = self._drive(job)
@@ -223,34 +217,29 @@ class _Crew(Generic[T]):
                     self._changed.notify_all()
                 return None
 
-    def _take(self, *, is_new: bool) -> Steps[T] | None:
+    def _take(self) -> Steps[T] | None:
         """
-        Return a job whose pause is over before one that has not begun, so that sessions stay short.
-
-        Waits until there is one. None when there will be none any more.
+        Return the job to go on with. Waits until there is one; None when there will be none any more.
         """
         with self._changed:
-            self._idle += not is_new
-            try:
-                while not self._is_over:
-                    if not self._is_full():
-                        try:
-                            job = self._find()
-                        except BaseException as exc:  # noqa: BLE001 - see `_work`
-                            self._end(exc)
-                            return None
-                        if job is not None:
-                            self._running += 1
-                            # Somebody else minds the time now, and may find more to do.
-                            self._changed.notify()
-                            return job
-                        if not (self._running or self._waiting or self._sources):
-                            self._end(None)
-                            return None
-                    self._rest()
-                return None
-            finally:
-                self._idle -= 1
+            while not self._is_over:
+                if not self._is_full():
+                    try:
+                        job = self._find()
+                    except BaseException as exc:  # noqa: BLE001 - see `_work`
+                        self._end(exc)
+                        return None
+                    if job is not None:
+                        self._running += 1
+                        self._limit.was_reached |= self._is_full()
+                        # Somebody else minds the time now, and may find more to do.
+                        self._changed.notify()
+                        return job
+                    if not (self._running or self._waiting or self._sources):
+                        self._end(None)
+                        return None
+                self._rest()
+            return None
 
     def _is_full(self) -> bool:
         """
@@ -261,6 +250,8 @@ class _Crew(Generic[T]):
     def _find(self) -> Steps[T] | None:
         """
         Return the job that brings the others, where it can go on; else one whose pause is over, else a fresh one.
+
+        What was begun goes before what was not, so that sessions stay short.
         """
         now = self._clock.monotonic()
         for waiting in (self._sources, self._waiting):
@@ -286,8 +277,6 @@ class _Crew(Generic[T]):
         """
         Wait until something changes; one of those who wait minds when the next pause is over.
         """
-        if self._is_full():
-            self._limit.was_reached = True
         due = self._find_due()
         if self._has_timer or due == math.inf or self._is_full():
             self._changed.wait()

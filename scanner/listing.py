@@ -30,7 +30,7 @@ class Listing:
 
     Nothing is handed out before everything that the settings name was listed: a misspelt exclusion would have an
     account read that nobody may read, and a misspelt selection every account. One thread may fill it while
-    another takes accounts from it.
+    another takes accounts from it. `pages` holds what AWS answered, and `count` how many accounts that are.
     """
 
     def __init__(self, terms: Terms, *, is_held: bool = False) -> None:
@@ -48,6 +48,7 @@ class Listing:
         }
         self._needs_place = bool(selection.ous) or any(rule.ous for rule in terms.scopes)
         self._is_held = is_held
+        self.pages: list[Mapping[str, Any]] = []
         self._heard: list[Account] = []
         self._begun: set[AccountId] = set()
         self._ready: deque[Account] = deque()
@@ -66,6 +67,7 @@ class Listing:
         """
         Take in one page of ListAccounts. Raises `DiscoveryError` where it lists what is no account.
         """
+        self.pages.append(page)
         for account in read_page(page):
             self.count += 1
             self._heard.append(account)

@@ -25,6 +25,7 @@ from scanner.aws.bucket import Bucket, LockMode
 from scanner.aws.s3 import connect_bucket
 from scanner.delivery import Destination, FolderDestination
 from scanner.doctor import Instruments
+from scanner.drawing import Press, Renderer
 from scanner.errors import CatalogError, SettingsError
 from scanner.evidence.run import SETTINGS_JSON
 from scanner.evidence.store import make_folder, read_file
@@ -37,7 +38,7 @@ from scanner.frameworks import (
 )
 from scanner.interfaces import Clock, Collector, Examiner, PdfSigner, Progress, Signer
 from scanner.model import Caller, Terms, show
-from scanner.pipeline import Means, Order, Press, Renderer
+from scanner.pipeline import Means, Order
 from scanner.records import decode
 from scanner.reports import FORMATS, draw_pdf, draw_workbook, find_missing
 from scanner.reports.equality import compare_documents

@@ -30,6 +30,7 @@ from fake_scan import FakeClock, FakeCollector, Scan
 from report_text import ACCOUNT, root_row, user_row
 from run_folder import MANAGEMENT, OPEN, ORGANIZATION_ID, SAFE, STARTED, Folder
 
+from scanner.drawing import Press
 from scanner.errors import EvidenceError, OrgproofError, SettingsError
 from scanner.evidence import StoredRun
 from scanner.evidence.seal import DOCUMENTS, MANIFEST, check_seal
@@ -38,7 +39,6 @@ from scanner.evidence.verify import Result, verify_run
 from scanner.executor import ThreadExecutor
 from scanner.interfaces import Keep, Steps
 from scanner.model import Account, AccountId, Outcome
-from scanner.pipeline import Press
 from scanner.records import encode
 from scanner.reports import FORMATS
 from scanner.reports.readback import Readback

@@ -11,11 +11,12 @@ from typing import Any
 from report_text import MADE
 from run_folder import STARTED, Folder
 
+from scanner.drawing import Finished, Press
 from scanner.frameworks import read_framework
 from scanner.interfaces import Collector, Executor, Keep, Signer, Steps, T
 from scanner.model import Account, AccountId, Caller, Collected, Outcome
 from scanner.organization import ACCOUNTS_FILE, CALLER_FILE, ORGANIZATION_FILE
-from scanner.pipeline import Finished, Means, Order, Press, resume, scan
+from scanner.pipeline import Means, Order, resume, scan
 from scanner.records import decode_object
 
 

@@ -104,22 +104,20 @@ class AwsDirectory:
         """
         Ask who calls, and which organization this is. See `Directory.identify`.
         """
-        organizations = self._clients.organizations
         try:
-            caller = self._hurry(
-                self._call(
-                    "sts:GetCallerIdentity", self._clients.sts.get_caller_identity, ("Account", str)
-                )
-            )
-            organization = self._hurry(
-                self._call(
-                    "organizations:DescribeOrganization",
-                    organizations.describe_organization,
-                    ("Organization", dict),
-                )
-            )
+            return self._hurry(self._identify())
         except CallError as exc:
             raise DiscoveryError(_explain(exc.fault)) from exc
+
+    def _identify(self) -> Pauses[Mapping[str, bytes]]:
+        caller = yield from self._call(
+            "sts:GetCallerIdentity", self._clients.sts.get_caller_identity, ("Account", str)
+        )
+        organization = yield from self._call(
+            "organizations:DescribeOrganization",
+            self._clients.organizations.describe_organization,
+            ("Organization", dict),
+        )
         return {
             CALLER_FILE: encode(to_plain(caller)),
             ORGANIZATION_FILE: encode(to_plain(organization)),

@@ -18,7 +18,7 @@ from scanner.errors import SettingsError
 from scanner.stopping import DOES_NOT_VERIFY
 
 if TYPE_CHECKING:
-    from scanner.pipeline import Finished, Redrawn
+    from scanner.drawing import Finished, Redrawn
     from scanner.reports.extras import Extras
 
 
@@ -57,7 +57,7 @@ def render(
     over by finding_id, and those whose finding is gone are listed.
     """
     from scanner.console import is_terminal
-    from scanner.pipeline import judge_again, render_again
+    from scanner.drawing import judge_again, render_again
     from scanner.wiring import (
         SystemClock,
         choose_acceptances,
@@ -108,7 +108,7 @@ def _tell_drawn(drawn: "Finished | Redrawn", run: Path, extras: Iterable[str]) -
 
     `extras` says what the workbook holds besides.
     """
-    from scanner.pipeline import Finished
+    from scanner.drawing import Finished
     from scanner.transcript import describe_comparison
 
     if isinstance(drawn, Finished):

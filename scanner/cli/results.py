@@ -16,7 +16,7 @@ from scanner.stopping import STOP, say_how_to_resume
 
 if TYPE_CHECKING:
     from scanner.delivery import Destination
-    from scanner.pipeline import Finished
+    from scanner.drawing import Finished
     from scanner.transcript import Next
 
 

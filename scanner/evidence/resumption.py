@@ -112,15 +112,16 @@ def set_listing_aside(folder: Path, sitting: int) -> None:
         _rename(folder / "raw" / name, folder / "raw" / name_answer(sitting, name))
 
 
-def set_strangers_aside(task: Task) -> None:
+def set_strangers_aside(raw: Path, organization: Organization, sitting: int) -> None:
     """
-    Keep what was read of accounts that the whole list lacks, such as one that left meanwhile, under `raw/unlisted/`.
+    Keep what earlier sittings read of accounts that are not in the list of this one, such as one that left meanwhile.
+
+    It goes to `raw/unlisted/<sitting>/`.
     """
-    listed = {account.id for account in task.organization.accounts}
-    raw = task.folder / "raw"
+    listed = {account.id for account in organization.accounts}
     for name in list_names(raw):
         if name.isdecimal() and name not in listed:
-            _rename(raw / name, raw / "unlisted" / name)
+            _rename(raw / name, raw / "unlisted" / str(sitting) / name)
 
 
 def _rename(path: Path, target: Path) -> None:

@@ -44,19 +44,10 @@ def create_file(path: Path) -> Iterator[BinaryIO]:
     The folder is made when missing. Raises `EvidenceError` when the file exists already, for evidence
     is written once, when somebody else is writing it, and when the disk refuses.
     """
-    partial = _name_partial(path)
-    with _explaining(path, partial):
-        make_folder(path.parent)
+    with _explaining(path):
         _check_is_new(path)
-        with os.fdopen(_open_new(partial), "wb") as file:
-            try:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-                _take_name(partial, path)
-            except BaseException:
-                partial.unlink(missing_ok=True)
-                raise
+        with _naming(path) as handle, os.fdopen(handle, "wb", closefd=False) as file:
+            yield file
         _sync_folder(path.parent)
 
 
@@ -64,7 +55,7 @@ def write_file(path: Path, content: bytes) -> None:
     """
     Write a file whole or not at all. See `create_file`.
     """
-    with _explaining(path, _name_partial(path)):
+    with _explaining(path):
         _write_whole(path, content)
         _sync_folder(path.parent)
 
@@ -72,6 +63,17 @@ def write_file(path: Path, content: bytes) -> None:
 def _write_whole(path: Path, content: bytes) -> None:
     """
     Write a file and give it its name, which survives a power cut once its folder is synced.
+    """
+    with _naming(path) as handle:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(handle, left) :]
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[int]:
+    """
+    Yield a handle to write to, and give what was written its name once it is on the disk.
 
     It asks little of the system, for each question lets another thread run: hundreds of thousands of raw answers
     are written while as many threads wait for AWS.
@@ -84,9 +86,7 @@ def _write_whole(path: Path, content: bytes) -> None:
         handle = _open_new(partial)
     try:
         try:
-            left = memoryview(content)
-            while left:
-                left = left[os.write(handle, left) :]
+            yield handle
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -107,15 +107,15 @@ def _open_new(partial: Path) -> int:
 
 
 @contextmanager
-def _explaining(path: Path, partial: Path) -> Iterator[None]:
+def _explaining(path: Path) -> Iterator[None]:
     """
-    Raise `EvidenceError` for what the disk refuses.
+    Raise `EvidenceError` where the disk refuses to write a file.
     """
     try:
         yield
     except FileExistsError as exc:
         raise EvidenceError(
-            f"{partial}: exists already; either another orgproof is writing here, or one was stopped: then "
+            f"{_name_partial(path)}: exists already; either another orgproof is writing here, or one was stopped: then "
             "`orgproof scan --resume` cleans up"
         ) from exc
     except OSError as exc:
@@ -360,7 +360,7 @@ class Store:
         def keep(name: str, content: bytes) -> None:
             is_last = name == "outcome.json"
             path = folder / (f"outcome-{number}.json" if is_last else name)
-            with _explaining(path, _name_partial(path)):
+            with _explaining(path):
                 for place in filled if is_last else ():
                     _sync_folder(place)
                 _write_whole(path, content)

@@ -14,11 +14,11 @@ from markupsafe import escape
 from weasyprint.urls import FatalURLFetchingError
 
 from scanner.acceptances import read_acceptances
+from scanner.drawing import Press, judge_again
 from scanner.errors import RenderError
 from scanner.evidence import StoredRun
 from scanner.frameworks import bind_checks, find_frameworks
 from scanner.model import ReasonCode, Selection, Severity
-from scanner.pipeline import Press, judge_again
 from scanner.reports import change_pages, root_pages, summary_page
 from scanner.reports.facts import add_up_coverage, list_coverage, list_users
 from scanner.reports.pages import build_pages

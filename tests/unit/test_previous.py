@@ -9,6 +9,7 @@ from fake_scan import PRESS, FakeClock, Scan
 from report_text import ACCOUNT, root_row, user_row
 from run_folder import MANAGEMENT, OPEN, ORGANIZATION_ID, SAFE, STARTED, Folder
 
+from scanner.drawing import judge_again
 from scanner.errors import EvidenceError, SettingsError
 from scanner.evidence import StoredRun
 from scanner.evidence.previous import find_previous, name_inputs, read_previous, take_previous
@@ -17,7 +18,6 @@ from scanner.model import (
     ScopeRule,
     Selection,
 )
-from scanner.pipeline import judge_again
 
 PARTIAL = Selection(accounts=(MANAGEMENT, ACCOUNT))
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
