@@ -6,8 +6,6 @@ expired; asking for one may be refused for want of capacity. None of these is a 
 account's deadline, and while AWS makes a report this account's steps only yield a pause.
 """
 
-import random
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +17,7 @@ from scanner.aws.calls import Answer, CallLog, Pauses, choose_pause, to_plain
 from scanner.aws.clients import Clients
 from scanner.aws.explain import explain
 from scanner.aws.faults import REPORT_LIMIT, REPORT_PENDING, CallError, Fault
+from scanner.aws.pace import UsualTime
 from scanner.aws.visits import RolePlan, Visit, Visitor, describe_bad_answer
 from scanner.confirmation import (
     GET_LOGIN_PROFILE,
@@ -50,37 +49,6 @@ _CLOCKS_APART = timedelta(hours=1)
 """
 How far AWS's clock and ours may be apart at most: far less than the four hours that a report is kept.
 """
-
-
-class _UsualTime:
-    """
-    How long AWS takes to make a report, as the last accounts have it, so that most ask once and not five times.
-
-    Three in four of them had theirs by then: the few that take long keep nobody else waiting. Between two looks it
-    comes down a little, until it is too short for some.
-    """
-
-    def __init__(self) -> None:
-        self._needed: deque[float] = deque(maxlen=32)
-        self._seconds = 0.4
-
-    def choose(self) -> float:
-        """
-        Return how many seconds to wait before a report is fetched.
-        """
-        return random.uniform(1.0, 1.1) * self._seconds  # noqa: S311 - spreads calls, hides nothing
-
-    def learn(self, chosen: float, waited: float, lacked: float | None) -> None:
-        """
-        Say after how many seconds a report was there, and after how many it was not there yet.
-
-        `chosen` is what `choose` said for it: hundreds wait at the same time, and what they say must not add up.
-        """
-        # How long after it was missed the report came is known only as well as it was asked about again.
-        needed = min(chosen, waited) * 0.98 if lacked is None else min(waited, lacked * 1.2)
-        self._needed.append(needed)
-        ordered = sorted(self._needed)
-        self._seconds = min(10.0, max(0.2, ordered[len(ordered) * 3 // 4]))
 
 
 @dataclass(slots=True)
@@ -117,7 +85,7 @@ class AwsCollector:
         self._caller = caller
         self._account_deadline = account_deadline
         self._confirm = confirm
-        self._usual = _UsualTime()
+        self._usual = UsualTime()
 
     def collect(self, account: Account, keep: Keep) -> Steps[Outcome]:
         """

@@ -1,6 +1,9 @@
 """
-How fast one kind of call is made, where AWS grants so many a second to a whole organization.
+When to call AWS next: as often as it grants one kind of call to a whole organization, and when a report will be ready.
 """
+
+import random
+from collections import deque
 
 from scanner.interfaces import Clock
 
@@ -40,3 +43,34 @@ class Pace:
         """
         self._rate = self._published if self._rate is None else self._rate * _SLOWER
         self._next = self._clock.monotonic() + 1 / self._rate
+
+
+class UsualTime:
+    """
+    How long AWS takes to make a report, as the last accounts have it, so that most ask once and not five times.
+
+    Three in four of them had theirs by then: the few that take long keep nobody else waiting. Between two looks it
+    comes down a little, until it is too short for some.
+    """
+
+    def __init__(self) -> None:
+        self._needed: deque[float] = deque(maxlen=32)
+        self._seconds = 0.4
+
+    def choose(self) -> float:
+        """
+        Return how many seconds to wait before a report is fetched.
+        """
+        return random.uniform(1.0, 1.1) * self._seconds  # noqa: S311 - spreads calls, hides nothing
+
+    def learn(self, chosen: float, waited: float, lacked: float | None) -> None:
+        """
+        Say after how many seconds a report was there, and after how many it was not there yet.
+
+        `chosen` is what `choose` said for it: hundreds wait at the same time, and what they say must not add up.
+        """
+        # How long after it was missed the report came is known only as well as it was asked about again.
+        needed = min(chosen, waited) * 0.98 if lacked is None else min(waited, lacked * 1.2)
+        self._needed.append(needed)
+        ordered = sorted(self._needed)
+        self._seconds = min(10.0, max(0.2, ordered[len(ordered) * 3 // 4]))

@@ -293,6 +293,37 @@ def test_credentials_that_end_are_told_apart(code):
     assert reason_of(theirs) is ReasonCode.ROLE_CHAIN_EXPIRED
 
 
+def test_a_report_from_before_the_one_that_is_made_is_not_taken():
+    """
+    AWS has begun to make a report, and still hands out the last one: it is asked again until that is over.
+    """
+    states = iter(["STARTED", "COMPLETE"])
+    made = [NOW - timedelta(hours=5), NOW]
+    iam = iam_of(
+        MEMBER,
+        generate_credential_report=lambda: answer(State=next(states)),
+        get_credential_report=lambda: {**report_of(MEMBER), "GeneratedTime": made.pop(0)},
+    )
+
+    outcome, _ = visit(iam)
+
+    assert isinstance(outcome, Collected)
+    assert outcome.generated_time == NOW
+    assert iam.calls.count("get_credential_report") == 2
+
+
+def test_a_report_that_is_made_is_fetched_without_asking_again():
+    """
+    One call is saved for each account.
+    """
+    iam = iam_of(MEMBER, generate_credential_report=answer(State="STARTED"))
+
+    outcome, _ = visit(iam)
+
+    assert isinstance(outcome, Collected)
+    assert iam.calls.count("generate_credential_report") == 1
+
+
 def test_a_report_is_awaited_until_the_deadline_and_not_longer():
     """
     A report that is never ready makes the account time out at its deadline, to the second.

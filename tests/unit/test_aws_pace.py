@@ -1,11 +1,11 @@
 """
-How fast AWS's lists are asked for.
+How fast AWS's lists are asked for, and when reports are fetched.
 """
 
 import pytest
 from fake_scan import FakeClock
 
-from scanner.aws.pace import Pace
+from scanner.aws.pace import Pace, UsualTime
 
 
 class Clock(FakeClock):
@@ -76,3 +76,64 @@ def test_time_that_passed_counts():
     clock.seconds += 60
 
     assert pace.take_turn() == 0.0
+
+
+def choose(usual: UsualTime) -> float:
+    """
+    Return the middle of what it may choose.
+    """
+    return sorted(usual.choose() for _ in range(99))[49] / 1.05
+
+
+def test_reports_that_were_not_there_in_time_are_waited_for_longer():
+    """
+    Each was missed after the time chosen, and there when it was asked for again.
+    """
+    usual = UsualTime()
+
+    for _ in range(40):
+        usual.learn(0.4, waited=2.0, lacked=1.8)
+
+    assert choose(usual) == pytest.approx(2.0, rel=0.02)
+
+
+def test_reports_that_were_there_in_time_are_fetched_a_little_sooner():
+    """
+    However many accounts waited at the same time: what they say does not add up.
+    """
+    usual = UsualTime()
+    for _ in range(40):
+        usual.learn(0.4, waited=2.0, lacked=1.8)
+
+    for _ in range(500):
+        usual.learn(2.0, waited=2.1, lacked=None)
+
+    assert choose(usual) == pytest.approx(1.96, rel=0.02)
+
+
+def test_a_few_slow_accounts_keep_nobody_waiting():
+    """
+    Three in four reports are there within two seconds; the others take a minute.
+    """
+    usual = UsualTime()
+
+    for number in range(64):
+        if number % 5:
+            usual.learn(2.0, waited=2.0, lacked=None)
+        else:
+            usual.learn(2.0, waited=60.0, lacked=58.0)
+
+    assert choose(usual) < 2.1
+
+
+def test_nobody_waits_for_ever_or_not_at_all():
+    """
+    A pause is some tenths of a second at least, and ten seconds at most.
+    """
+    slow, quick = UsualTime(), UsualTime()
+    for _ in range(40):
+        slow.learn(10.0, waited=300.0, lacked=280.0)
+        quick.learn(0.01, waited=0.01, lacked=None)
+
+    assert choose(slow) == pytest.approx(10.0, rel=0.03)
+    assert choose(quick) == pytest.approx(0.2, rel=0.03)

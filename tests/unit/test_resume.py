@@ -4,21 +4,23 @@ A run that was stopped goes on where it was: nothing lost, nothing double, nothi
 
 import json
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
-from fake_scan import FakeCollector, Scan, Serial
+from fake_scan import FakeClock, FakeCollector, FakeDirectory, Scan, Serial
 from report_text import ACCOUNT, root_row, user_row
 from run_folder import MANAGEMENT, ORGANIZATION_ID, SAFE, Folder, failed
 
-from scanner.errors import EvidenceError, SealError, SettingsError
+from scanner.errors import DiscoveryError, EvidenceError, SealError, SettingsError
 from scanner.evidence.previous import find_previous
 from scanner.evidence.resumption import LASTING, clear_partial, list_missing, read_task
 from scanner.evidence.seal import check_seal
 from scanner.evidence.store import Store, create_file, hold, stage_run, write_file
+from scanner.executor import ThreadExecutor
 from scanner.interfaces import Keep, Steps, T
 from scanner.listing import Listed
 from scanner.model import Account, AccountId, NotCollected, Outcome, ReasonCode
@@ -704,3 +706,123 @@ def test_list_missing_reads_no_excluded_account(world):
     selection = replace(task.terms.selection, accounts=(MANAGEMENT,))
     narrowed = replace(task, terms=replace(task.terms, selection=selection))
     assert list_missing(narrowed, retry_failed=True) == []
+
+
+class Lists(FakeDirectory):
+    """
+    An organization that lists until so many accounts were read, and then goes on or breaks off.
+    """
+
+    def __init__(self, world: Scan, until: int, end: Exception | None = None) -> None:
+        super().__init__(world.folder)
+        self.world = world
+        self.until = until
+        self.end = end
+
+    def list_accounts(
+        self, found: Callable[[Mapping[str, Any]], None], *, with_tags: bool = False
+    ) -> Steps[Mapping[str, bytes]]:
+        """
+        Return the list, or raise what ends it.
+        """
+        answers = yield from super().list_accounts(found, with_tags=with_tags)
+        while len(asked(self.world)) < self.until:
+            yield 0.0
+        if self.end:
+            raise self.end
+        return answers
+
+
+def break_off(world: Scan, end: Exception, until: int = 3) -> str:
+    """
+    Let a scan end while the list is not whole, after so many accounts were read, and return what it says.
+    """
+    world.directory = Lists(world, until, end)
+    world.executor = ThreadExecutor(2, FakeClock())
+    with pytest.raises(type(end)) as caught:
+        world.run()
+    world.directory, world.executor = FakeDirectory(world.folder), Serial()
+    return str(caught.value)
+
+
+def list_places(world: Scan) -> list[Path]:
+    """
+    Return the run folders that there are.
+    """
+    return list((world.output / ORGANIZATION_ID / "2026-Q4").iterdir())
+
+
+def test_what_was_read_before_a_list_broke_off_is_not_read_again(world):
+    """
+    The list is had anew, and what AWS had listed is kept.
+    """
+    break_off(world, DiscoveryError("no more"))
+    (folder,) = list_places(world)
+    before = list_files(folder)
+    world.collector = FakeCollector(world.folder)
+
+    done = world.resume(folder)
+
+    assert asked(world) == []
+    assert before.items() <= list_files(folder).items()
+    assert "raw/sittings/1-accounts.json" in before
+    assert done.summary.accounts.collected == 3
+    assert [sitting.interrupted for sitting in done.summary.sittings] == [True, False]
+
+
+def test_an_account_that_left_before_the_list_was_whole_is_kept_beside(world):
+    """
+    Nothing is said of it, and nothing of it is lost.
+    """
+    break_off(world, DiscoveryError("no more"))
+    (folder,) = list_places(world)
+    left = (folder / "raw" / THIRD / "credential-report.csv").read_bytes()
+    del world.folder.states[THIRD]
+
+    done = world.resume(folder)
+
+    assert done.summary.accounts.listed == 2
+    assert not (folder / "raw" / THIRD).exists()
+    assert (
+        folder / "raw" / "unlisted" / "2" / THIRD / "credential-report.csv"
+    ).read_bytes() == left
+    check_seal(folder, with_raw=True)
+
+
+def test_a_list_that_cannot_be_read_is_kept(world):
+    """
+    What AWS listed may explain why it is no list, also where no account was read.
+    """
+    world.directory = Lists(world, 0, DiscoveryError("no more"))
+    with pytest.raises(DiscoveryError):
+        world.run()
+
+    (folder,) = list_places(world)
+    assert "raw/sittings/1-accounts.json" in list_files(folder)
+
+
+def test_a_list_of_which_nothing_came_leaves_no_run(world, monkeypatch):
+    """
+    There is nothing that the next scan would not ask for again.
+    """
+
+    def refuse_list(*_: object, **__: object) -> NoReturn:
+        raise DiscoveryError("denied")
+
+    monkeypatch.setattr(world.directory, "list_accounts", refuse_list)
+    with pytest.raises(DiscoveryError):
+        world.run()
+
+    assert list_places(world) == []
+
+
+def test_settings_that_turn_out_wrong_when_accounts_were_read_leave_them(world):
+    """
+    The message says where they are.
+    """
+    said = break_off(world, SettingsError("scope: no account with the tag a=b"))
+
+    (folder,) = list_places(world)
+    assert "scope: no account with the tag a=b" in said
+    assert f"{folder}: holds what was read by then" in said
+    assert len(list(folder.glob("raw/*/outcome-1.json"))) == 3
