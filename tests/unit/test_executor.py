@@ -426,3 +426,81 @@ def test_a_due_job_without_a_free_thread_is_not_asked_about_over_and_over():
 
     assert numbers(run) == [1, 1, 2, 2]
     assert clock.looks < 100
+
+
+def test_jobs_that_another_brings_are_done_as_they_come():
+    """
+    There are none at first, and the run is not over before the source is.
+    """
+    found: list[int] = []
+    done: list[int] = []
+
+    def search():
+        for number in range(5):
+            found.append(number)
+            yield 0.02
+        done.append(1)
+        return outcome(99)
+
+    def offer():
+        while found or not done:
+            yield work(found.pop()) if found else None
+
+    outcomes = ThreadExecutor(3, MachineClock()).run(offer(), source=search())
+
+    assert numbers(outcomes) == [0, 1, 2, 3, 4, 99]
+
+
+def test_the_source_goes_before_jobs_that_wait_longer():
+    """
+    However many wait: what is not listed yet cannot be begun.
+    """
+    order: list[str] = []
+
+    def search():
+        order.append("page")
+        yield 0.05
+        order.append("page")
+        return outcome(99)
+
+    def begin(number):
+        yield 0.01
+        order.append("account")
+        time.sleep(0.02)
+        return outcome(number)
+
+    jobs = (begin(number) for number in range(20))
+    list(ThreadExecutor(1, MachineClock()).run(jobs, source=search()))
+
+    assert order.index("page", 1) < 10
+
+
+def count_threads(spent):
+    """
+    Return how many threads worked at most on jobs that wait, where the process uses CPU as told.
+    """
+    most = [0]
+
+    def wait(number):
+        for _ in range(3):
+            most[0] = max(most[0], len(alive()))
+            time.sleep(0.05)
+            yield 0
+        return outcome(number)
+
+    list(ThreadExecutor(16, MachineClock(), spent).run(wait(number) for number in range(40)))
+    return most[0]
+
+
+def test_more_threads_are_hired_while_they_wait():
+    """
+    The process uses no CPU, so that another thread is in nobody's way.
+    """
+    assert count_threads(lambda: 0.0) == 16
+
+
+def test_no_more_threads_are_hired_while_one_core_is_busy():
+    """
+    They would only wait for each other.
+    """
+    assert count_threads(time.monotonic) == 2
