@@ -125,7 +125,8 @@ class Executor(Protocol):
         Drive every job to its end and yield what comes of each as it comes, in no promised order.
 
         `source` is a job that brings the others: it is begun first and goes on before them, and while it is under way
-        `jobs` may yield None where there is none yet. Raises what a job raises. When the caller stops early, unfinished jobs are closed.
+        `jobs` may yield None where there is none yet. Raises what a job raises. When the caller stops early,
+        unfinished jobs are closed.
         """
         ...
 

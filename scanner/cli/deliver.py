@@ -9,7 +9,7 @@ import typer
 
 from scanner import __version__
 from scanner.cli.ending import foreseen
-from scanner.cli.options import Run, check_finished
+from scanner.cli.options import Run, check_finished, load_settings
 from scanner.cli.printing import print_lines, say
 from scanner.errors import SettingsError
 from scanner.stopping import DOES_NOT_VERIFY, STOP
@@ -29,13 +29,13 @@ def deliver(
     folder, and the last line printed is where.
     """
     from scanner.delivery import deliver_run, describe_delivery, name_repeat
-    from scanner.settings import read_settings, read_settings_file, read_stored_settings
+    from scanner.settings import read_settings_file, read_stored_settings
     from scanner.wiring import SystemClock, choose_destinations
 
     with foreseen(evidence_status=DOES_NOT_VERIFY):
         check_finished(run)
         if config is not None:
-            settings = read_settings(read_settings_file(config), str(config), {})
+            settings, _ = load_settings(config, {})
         else:
             kept = run / "inputs" / "settings.toml"
             source = read_settings_file(kept) if kept.exists() else b""

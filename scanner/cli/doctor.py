@@ -16,7 +16,8 @@ from scanner.cli.options import (
     RoleName,
     Units,
     Workers,
-    keep_given,
+    load_settings,
+    override_reach,
 )
 from scanner.cli.printing import print_lines
 from scanner.stopping import UNREADABLE
@@ -39,23 +40,15 @@ def doctor(
     then keeps that report for up to four hours. The exit status is 0 when a scan would read every account, else 3.
     """
     from scanner.doctor import examine
-    from scanner.settings import read_settings, read_settings_file
     from scanner.transcript import describe_check_up
     from scanner.wiring import prepare_instruments, prepare_order
 
     overrides: Overrides = {
         "scan": {"workers": workers},
-        "aws": {
-            "profile": profile,
-            "role_name": role_name,
-            "external_id": external_id,
-            "endpoint_url": endpoint_url,
-        },
-        "accounts": {"accounts": account, "ous": ou},
+        **override_reach(profile, role_name, external_id, endpoint_url, account, ou),
     }
     with foreseen():
-        source = read_settings_file(config) if config else None
-        settings = read_settings(source, str(config or "settings"), keep_given(overrides))
+        settings, _ = load_settings(config, overrides)
         terms = prepare_order(settings, {}).terms
         check_up = examine(terms, prepare_instruments(settings, terms))
         print_lines(describe_check_up(check_up))

@@ -3,12 +3,15 @@ What more than one command takes, and how it is read.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scanner.cli.manner import LogFormat
 from scanner.errors import SettingsError
+
+if TYPE_CHECKING:
+    from scanner.settings import Settings
 
 Overrides = dict[str, dict[str, Any]]
 """
@@ -50,6 +53,40 @@ def keep_given(overrides: Overrides) -> Overrides:
         # One key or the other: an option puts the settings file's key of either kind out of force.
         given["sign"] = overrides["sign"]
     return given
+
+
+def override_reach(
+    profile: str | None,
+    role_name: str | None,
+    external_id: str | None,
+    endpoint_url: str | None,
+    account: list[str] | None,
+    ou: list[str] | None,
+) -> Overrides:
+    """
+    Return the options that say how AWS is reached, and which accounts are.
+    """
+    return {
+        "aws": {
+            "profile": profile,
+            "role_name": role_name,
+            "external_id": external_id,
+            "endpoint_url": endpoint_url,
+        },
+        "accounts": {"accounts": account, "ous": ou},
+    }
+
+
+def load_settings(config: Path | None, overrides: Overrides) -> "tuple[Settings, bytes | None]":
+    """
+    Read a settings file with the options laid over it. Return the file's bytes, too; None where there is none.
+
+    Raises `SettingsError`.
+    """
+    from scanner.settings import read_settings, read_settings_file
+
+    source = read_settings_file(config) if config else None
+    return read_settings(source, str(config or "settings"), keep_given(overrides)), source
 
 
 def split_names(formats: str | None) -> list[str] | None:

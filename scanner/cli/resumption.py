@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from scanner.cli.manner import Manner, watch
-from scanner.cli.options import Overrides, keep_given
+from scanner.cli.options import Overrides, keep_given, load_settings
 from scanner.cli.results import choose_steps, finish
 from scanner.errors import SettingsError
 
@@ -29,7 +29,7 @@ def resume_scan(
     """
     from scanner.evidence.resumption import read_terms
     from scanner.pipeline import resume
-    from scanner.settings import read_settings, read_settings_file, read_stored_settings
+    from scanner.settings import read_settings_file, read_stored_settings
     from scanner.wiring import choose_destinations, prepare_means
 
     given = keep_given(overrides)
@@ -51,8 +51,7 @@ def resume_scan(
     if config is None and stored.exists():
         settings = read_stored_settings(read_settings_file(stored), str(stored), given)
     else:
-        source = read_settings_file(config) if config else None
-        settings = read_settings(source, str(config or "settings"), given)
+        settings, _ = load_settings(config, overrides)
     destinations = choose_destinations(settings)
     with watch(manner) as watched:
         means = prepare_means(settings, terms, watched)

@@ -22,7 +22,8 @@ from scanner.cli.options import (
     Units,
     Workers,
     check_finished,
-    keep_given,
+    load_settings,
+    override_reach,
     split_names,
 )
 from scanner.cli.results import choose_steps, finish
@@ -87,13 +88,7 @@ def scan(
             "workers": workers,
             "formats": split_names(formats),
         },
-        "aws": {
-            "profile": profile,
-            "role_name": role_name,
-            "external_id": external_id,
-            "endpoint_url": endpoint_url,
-        },
-        "accounts": {"accounts": account, "ous": ou},
+        **override_reach(profile, role_name, external_id, endpoint_url, account, ou),
         "confirm": {"enabled": False if no_confirm else None},
         "sign": {"key": str(sign_key) if sign_key else None, "kms_key": sign_kms},
     }
@@ -124,11 +119,9 @@ def start_scan(
     """
     # boto3 and pandas take a second to import, and `--help` needs neither.
     from scanner.pipeline import scan as run_scan
-    from scanner.settings import read_settings, read_settings_file
     from scanner.wiring import choose_destinations, prepare_means, prepare_order
 
-    source = read_settings_file(config) if config else None
-    settings = read_settings(source, str(config or "settings"), keep_given(overrides))
+    settings, source = load_settings(config, overrides)
     inputs = {"settings.toml": source} if source is not None else {}
     order = prepare_order(settings, inputs, output=output, previous=previous, simulated=simulated)
     destinations = choose_destinations(settings)

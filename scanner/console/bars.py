@@ -125,12 +125,13 @@ class Bars(Quiet):
         """
         Yield how many accounts are read. While the list is not whole, how many there are so far.
         """
-        yield (f"{self._done}/{self._total}" if self._total else f"{self._done}/{self._found}+"), ""
-        yield f"{self._pace.rate(now):.1f}/s", "cyan"
+        total, span = f"{self._found}+", write_span(now - self._began)
         if self._total:
-            yield f"{write_span(self._pace.left(now, self._total - self._done))} left", "dim"
-        else:
-            yield write_span(now - self._began), "dim"
+            total = str(self._total)
+            span = f"{write_span(self._pace.left(now, self._total - self._done))} left"
+        yield f"{self._done}/{total}", ""
+        yield f"{self._pace.rate(now):.1f}/s", "cyan"
+        yield span, "dim"
         if self._unread:
             yield f"{self._unread} not read", "bold red"
 

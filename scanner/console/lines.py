@@ -125,8 +125,10 @@ class Lines(Quiet):
             self._write(show(outcome.reason))
         done = sum(self._counts.values())
         if self._is_due() or done == self._selected:
-            total = f"{self._selected}" if self._selected else f"{self._found} found so far"
-            self._write(f"{done} of {total} accounts done, {self._counts[False]} not read")
+            accounts = f"{done} of {self._selected} accounts done"
+            if not self._selected:
+                accounts = f"{done} accounts done, {self._found} found so far"
+            self._write(f"{accounts}, {self._counts[False]} not read")
 
     def stage(self, name: str) -> None:
         """

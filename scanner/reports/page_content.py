@@ -24,7 +24,6 @@ from scanner.reports.page_tables import (
     encode_roots,
     encode_table,
 )
-from scanner.reports.summary_page import say_limits
 from scanner.reports.tables import list_records
 from scanner.reports.wording import (
     NO_PREVIOUS_RUN,
@@ -40,6 +39,7 @@ from scanner.reports.wording import (
     format_moment,
     list_changes,
     list_notices,
+    say_limits,
 )
 from scanner.summary import Summary
 

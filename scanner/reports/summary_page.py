@@ -26,6 +26,7 @@ from scanner.reports.wording import (
     describe_moves,
     describe_read,
     list_notices,
+    say_limits,
 )
 from scanner.summary import Summary, TrendPoint
 
@@ -202,20 +203,6 @@ def describe_no_exception(summary: Summary) -> str:
     if not summary.usable:
         return "No account's report could be used, so no exception could be noted."
     return f"No exception was noted{say_limits(summary)}."
-
-
-def say_limits(summary: Summary) -> str:
-    """
-    Say for how many of the accounts that were to be read a number speaks, and of how many users it does not.
-    """
-    unclear = summary.users.unknown
-    words = ""
-    if summary.usable < summary.due:
-        due = count(summary.due, "account")
-        words = f" in the {summary.usable:,} of {due} whose report could be used"
-    if unclear:
-        words += f"; {count(unclear, 'user')} {_agree(unclear, 'is', 'are')} not clear"
-    return words
 
 
 def _find_obstacle(before: TrendPoint, now: TrendPoint) -> str | None:

@@ -431,3 +431,17 @@ def _list_further(summary: Summary) -> list[str]:
 
 def _rank(total: CheckTotals) -> int:
     return list(Severity).index(total.severity)
+
+
+def say_limits(summary: Summary) -> str:
+    """
+    Say for how many of the accounts that were to be read a number speaks, and of how many users it does not.
+    """
+    unclear = summary.users.unknown
+    words = ""
+    if summary.usable < summary.due:
+        due = count(summary.due, "account")
+        words = f" in the {summary.usable:,} of {due} whose report could be used"
+    if unclear:
+        words += f"; {count(unclear, 'user')} {'is' if unclear == 1 else 'are'} not clear"
+    return words

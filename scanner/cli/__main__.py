@@ -1,8 +1,0 @@
-"""
-`python -m scanner.cli` is the command `orgproof` too.
-"""
-
-from scanner.cli import main
-
-if __name__ == "__main__":
-    main()
