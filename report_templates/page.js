@@ -71,7 +71,7 @@ function showCell(table, column, row) {
   const under = column.under && table.columns.get(column.under).word(row);
   if (!under) return cell;
   const both = element("div");
-  both.append(cell, showText("bdi", under, "under"));
+  both.append(cell, showText("bdi", showTime(under), "under"));
   return both;
 }
 

@@ -128,8 +128,7 @@ def _lay_out_accounts(summary: Summary) -> Grid:
 
 
 def _lay_out_roots(summary: Summary) -> Grid:
-    titles = ("MFA", "Password last used", "Key 1", "Key 1 last used", "Key 2", "Key 2 last used")
-    kinds = ("text", "time", "text", "time", "text", "time")
+    slots = (("Key 1", "access_key_1"), ("Key 2", "access_key_2"))
     return Grid(
         "roots",
         "Root users",
@@ -137,7 +136,12 @@ def _lay_out_roots(summary: Summary) -> Grid:
         (
             Column("account_name", "Account", "name", under="account_id"),
             Column("ou_path", "OU", "name"),
-            *map(Column, ROOT_FACTS, titles, kinds),
+            Column("mfa_active", "MFA"),
+            Column("password_enabled", "Password, last used", under="password_last_used"),
+            *(
+                Column(f"{slot}_active", f"{title}, last used", under=f"{slot}_last_used_date")
+                for title, slot in slots
+            ),
             *(Column(name, title_check(name), "verdict") for name in list_root_checks(summary)),
         ),
         (Filter("mfa_active", "MFA"), Filter("ou_path", "OU")),
@@ -167,7 +171,7 @@ def _list_words(summary: Summary) -> dict[str, dict[str, str]]:
     Return, by column, the words that people read for those that are stored.
     """
     checks = {total.check: title_check(total.check) for total in summary.checks}
-    facts = [name for name in ROOT_FACTS if name.endswith("_active")]
+    facts = [name for name in ROOT_FACTS if name.endswith(("_active", "_enabled"))]
     return {
         "check": checks,
         "confirmation": {str(key): words for key, words in CONFIRMATIONS.items()},

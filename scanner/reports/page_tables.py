@@ -30,6 +30,7 @@ How many findings a page holds: with more it could not be sent, and would be slo
 
 ROOT_FACTS = (
     "mfa_active",
+    "password_enabled",
     "password_last_used",
     "access_key_1_active",
     "access_key_1_last_used_date",

@@ -451,6 +451,18 @@ def test_a_table_unfiltered_is_the_csv_file(browser, runs, world):
         assert shown == len(due) - 1
 
 
+@pytest.mark.parametrize("grid", ["findings", "accounts", "roots"])
+def test_a_table_shows_all_its_columns_on_a_usual_screen(browser, runs, grid):
+    """
+    Nothing ends at the edge of a window of 1280 pixels.
+    """
+    with opened(browser, find_page(runs["eventful"])) as page:
+        box = page.locator(f"#{grid}-table").bounding_box()
+
+    assert box is not None
+    assert box["x"] + box["width"] <= 1280 - box["x"] + 1
+
+
 def test_root_users_are_those_of_the_users_table(browser, runs):
     """
     One line for each account that was read, with the verdicts about its root user, also of checks about all users.
@@ -469,6 +481,8 @@ def test_root_users_are_those_of_the_users_table(browser, runs):
         due = roots[told["account_id"]]
         assert {name: told[name] for name in checks} == {name: due[name] for name in checks}
         assert told["mfa_active"] == str(due["mfa_active"]).lower()
+        stated = due["password_enabled"]
+        assert told["password_enabled"] == ("" if stated is None else str(stated).lower())
 
 
 # ---- filters, sorting, the address
