@@ -20,7 +20,8 @@ from scanner.evidence.documents import (
     list_documents,
     write_documents,
 )
-from scanner.evidence.replay import ACCEPTANCES_FILE, NOTES_FILE, derive_tables
+from scanner.evidence.inputs import ACCEPTANCES_FILE, NOTES_FILE
+from scanner.evidence.replay import derive_tables
 from scanner.evidence.resumption import clear_partial
 from scanner.evidence.run import SETTINGS_JSON, is_catalog, name_catalogs
 from scanner.evidence.seal import DOCUMENTS, check_seal

@@ -1,5 +1,5 @@
 """
-The nouns of the job: accounts, what became of each, verdicts, and the totals every document prints.
+The nouns of the job: accounts, what became of each, verdicts, and what a run is asked to do.
 
 Accounts and outcomes are frozen dataclasses. Users come by the hundred thousand and are rows of
 pandas tables instead; `scanner.credentials` and `scanner.evidence.tables` document their columns.

@@ -18,8 +18,9 @@ from scanner.acceptances import AcceptanceFile
 from scanner.drawing import Finished, Press, render
 from scanner.errors import DiscoveryError, SettingsError
 from scanner.evidence import Store, StoredRun
+from scanner.evidence.inputs import ACCEPTANCES_FILE, NOTES_FILE
 from scanner.evidence.previous import Search, find_previous, name_inputs, take_previous
-from scanner.evidence.replay import ACCEPTANCES_FILE, NOTES_FILE, derive_tables
+from scanner.evidence.replay import derive_tables
 from scanner.evidence.resumption import (
     check_unsealed,
     clear_derived,

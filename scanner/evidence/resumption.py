@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scanner.errors import EvidenceError, SealError, SettingsError
 from scanner.evidence.accounts import read_account
-from scanner.evidence.replay import CONTINUES_FILE
+from scanner.evidence.inputs import CONTINUES_FILE
 from scanner.evidence.run import SETTINGS_JSON, StoredRun
 from scanner.evidence.seal import (
     CHECKSUMS,

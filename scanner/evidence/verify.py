@@ -45,7 +45,6 @@ from scanner.evidence.population import (
     count_reports,
     find_strays,
 )
-from scanner.evidence.replay import check_totals
 from scanner.evidence.replica import (
     TABLES,
     Source,
@@ -68,6 +67,7 @@ from scanner.evidence.signature import (
     verify_envelope,
 )
 from scanner.evidence.survey import read_regular, survey
+from scanner.evidence.totals import check_totals
 
 DETAILS_LIMIT = 25
 """

@@ -23,7 +23,7 @@ from run_folder import (
 from scanner.confirmation import live_file
 from scanner.errors import CatalogError, EvidenceError, OrgproofError, SettingsError
 from scanner.evidence.accounts import read_attempt, read_transport
-from scanner.evidence.replay import check_totals, decide_exit_status
+from scanner.evidence.totals import check_totals, decide_exit_status
 from scanner.model import (
     Account,
     AccountId,
