@@ -17,7 +17,7 @@ from scanner.aws.calls import Answer, CallLog, Pauses, choose_pause, to_plain
 from scanner.aws.clients import Clients
 from scanner.aws.explain import explain
 from scanner.aws.faults import REPORT_LIMIT, REPORT_PENDING, CallError, Fault
-from scanner.aws.pace import UsualTime
+from scanner.aws.timing import UsualTime
 from scanner.aws.visits import RolePlan, Visit, Visitor, describe_bad_answer
 from scanner.confirmation import (
     GET_LOGIN_PROFILE,

@@ -9,7 +9,7 @@ from typing import Any
 from scanner.aws.calls import Answer, CallLog, Pauses, call_once, retry, to_plain
 from scanner.aws.clients import Clients, acting_as
 from scanner.aws.faults import CallError, Fault
-from scanner.aws.pace import Pace
+from scanner.aws.timing import Quota
 from scanner.errors import DiscoveryError
 from scanner.interfaces import Clock, Steps, T
 from scanner.model import ReasonCode
@@ -67,7 +67,7 @@ class AwsDirectory:
         self._clock = clock
         self._sleep = sleep
         self._log = CallLog(clock)
-        self._paces = {name: Pace(clock, rate) for name, rate in _RATES.items()}
+        self._quotas = {name: Quota(clock, rate) for name, rate in _RATES.items()}
 
     def ask(self, *, with_tags: bool = False) -> Mapping[str, bytes]:
         """
@@ -225,20 +225,20 @@ class AwsDirectory:
         botocore makes an empty answer of a proxy's page where AWS speaks JSON: that passes as other faults do.
         """
         name, kind = holds
-        pace = self._paces.get(operation)
+        quota = self._quotas.get(operation)
 
         def ask() -> Answer:
             try:
                 answer = call_once(operation, method, self._log, **arguments)
             except CallError as exc:
-                if pace and exc.fault.code is ReasonCode.THROTTLED:
-                    pace.refuse()
+                if quota and exc.fault.code is ReasonCode.THROTTLED:
+                    quota.refuse()
                 raise
             if not isinstance(answer.get(name), kind):
                 raise CallError(_missing(operation, name, passing=True))
             return answer
 
-        if pace and (pause := pace.take_turn()):
+        if quota and (pause := quota.take_turn()):
             yield pause
         return (yield from retry(ask, self._clock, self._clock.monotonic() + _PATIENCE))
 

@@ -11,7 +11,7 @@ _SLOWER = 0.8
 _FASTER = 1.005
 
 
-class Pace:
+class Quota:
     """
     As fast as AWS answers, until it refuses; from then on at the rate that AWS publishes, which it may have changed.
 

@@ -5,7 +5,7 @@ How fast AWS's lists are asked for, and when reports are fetched.
 import pytest
 from fake_scan import FakeClock
 
-from scanner.aws.pace import Pace, UsualTime
+from scanner.aws.timing import Quota, UsualTime
 
 
 class Clock(FakeClock):
@@ -26,19 +26,19 @@ def test_nobody_waits_before_aws_refused():
     """
     An organization may have been granted more than AWS publishes.
     """
-    pace = Pace(Clock(), 8)
+    quota = Quota(Clock(), 8)
 
-    assert [pace.take_turn() for _ in range(50)] == [0.0] * 50
+    assert [quota.take_turn() for _ in range(50)] == [0.0] * 50
 
 
 def test_after_a_refusal_calls_keep_to_the_published_rate():
     """
     Eight a second take turns of an eighth of a second.
     """
-    pace = Pace(Clock(), 8)
-    pace.refuse()
+    quota = Quota(Clock(), 8)
+    quota.refuse()
 
-    turns = [pace.take_turn() for _ in range(9)]
+    turns = [quota.take_turn() for _ in range(9)]
 
     assert turns[0] == pytest.approx(1 / 8)
     assert turns[-1] == pytest.approx(9 / 8, rel=0.05)
@@ -50,17 +50,17 @@ def test_each_refusal_slows_down_and_each_turn_speeds_up():
     So the pace settles where AWS grants calls.
     """
     clock = Clock()
-    pace = Pace(clock, 10)
+    quota = Quota(clock, 10)
     for _ in range(3):
-        pace.refuse()
+        quota.refuse()
     clock.seconds += 10
-    pace.take_turn()
-    slow = pace.take_turn()
+    quota.take_turn()
+    slow = quota.take_turn()
 
     for _ in range(500):
         clock.seconds += 10
-        pace.take_turn()
-    quick = pace.take_turn()
+        quota.take_turn()
+    quick = quota.take_turn()
 
     assert slow == pytest.approx(1 / 6.4, rel=0.02)
     assert quick < 1 / 10
@@ -71,11 +71,11 @@ def test_time_that_passed_counts():
     Who comes later than the turn waits no longer.
     """
     clock = Clock()
-    pace = Pace(clock, 8)
-    pace.refuse()
+    quota = Quota(clock, 8)
+    quota.refuse()
     clock.seconds += 60
 
-    assert pace.take_turn() == 0.0
+    assert quota.take_turn() == 0.0
 
 
 def choose(usual: UsualTime) -> float:
