@@ -138,7 +138,7 @@ def list_contestants(
         ("shared", "baseline_shared.py"),
         ("threads", "baseline_threads.py"),
     ):
-        path = given.scripts / file
+        path = given.scripts.resolve() / file
         if not path.is_file():
             print(f"{name}: no {file} in {given.scripts}, so it is left out")
         elif (name == "threads" and accounts > THREADS_LIMIT) or (name == "floor" and slow):
@@ -175,7 +175,7 @@ def run(name: str, command: Sequence[str], accounts: int, users: int, *, slow: b
             wall = time.monotonic() - began
             process.returncode = os.waitstatus_to_exitcode(status)
             if process.returncode not in {0, 1}:
-                print((folder / "printed").read_text()[-2000:])
+                sys.exit(f"{name} failed: {(folder / 'printed').read_text()[-2000:]}")
             return Cost(
                 name,
                 accounts,
