@@ -29,8 +29,8 @@ class Listing:
     What AWS has listed so far, and whom of it to read next.
 
     Nothing is handed out before everything that the settings name was listed: a misspelt exclusion would have an
-    account read that nobody may read, and a misspelt selection every account. One thread may fill it while
-    another takes accounts from it. `pages` holds what AWS answered, and `count` how many accounts that are.
+    account read that nobody may read, and a misspelt selection every account. Tags that they name are known only
+    once the list is whole. One thread may fill it while another takes accounts from it. `pages` holds what AWS answered, and `count` how many accounts that are.
     """
 
     def __init__(self, terms: Terms, *, is_held: bool = False) -> None:
@@ -47,7 +47,7 @@ class Listing:
             *(name for rule in terms.scopes for name in (*rule.accounts, *rule.ous)),
         }
         self._needs_place = bool(selection.ous) or any(rule.ous for rule in terms.scopes)
-        self._is_held = is_held
+        self._is_held = is_held or any(rule.tags for rule in terms.scopes)
         self.pages: list[Mapping[str, Any]] = []
         self._heard: list[Account] = []
         self._begun: set[AccountId] = set()

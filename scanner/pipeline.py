@@ -118,10 +118,10 @@ def scan(order: Order, means: Means) -> Finished:
     """
     Do the whole job once.
 
-    Raises `DiscoveryError` when the account list cannot be had whole, `SettingsError` when the settings do not fit
-    it, `EvidenceError` when evidence cannot be stored or does not add up, `RenderError` when a document cannot be
-    made from evidence that is whole. What was read by then is kept. A scan that is interrupted once the list is whole
-    is finished with what it has: it is sealed, and says so.
+    Raises `SettingsError` before any account is read, `DiscoveryError` when the account list cannot be had whole,
+    `EvidenceError` when evidence cannot be stored or does not add up, `RenderError` when a document cannot be made
+    from evidence that is whole. What was read by then is kept. A scan that is interrupted once the list is whole is
+    finished with what it has: it is sealed, and says so.
     """
     terms, started = order.terms, means.clock.now()
     means.progress.stage("discover")
@@ -139,7 +139,9 @@ def scan(order: Order, means: Means) -> Finished:
         try:
             _collect(sitting, _list(sitting))
         except (DiscoveryError, SettingsError, KeyboardInterrupt) as exc:
-            _leave(sitting, exc)
+            listing = sitting.listing
+            if not (listing.pages if isinstance(exc, DiscoveryError) else listing.has_begun):
+                discard(store.folder)  # it holds nothing that the next scan would not ask for again
             raise
         return _conclude(store, means)
 
@@ -311,19 +313,6 @@ def _list(sitting: _Sitting, *, retry_failed: bool = False) -> Steps[Listed]:
         selected = list_missing(read_task(store.folder), retry_failed=retry_failed)
     listing.finish(selected)
     return Listed(len(organization.accounts), len(selected))
-
-
-def _leave(sitting: _Sitting, exc: BaseException) -> None:
-    """
-    Remove a run folder that holds nothing but what the next scan asks for again, or say that it stays.
-    """
-    folder, listing = sitting.store.folder, sitting.listing
-    if not (listing.pages if isinstance(exc, DiscoveryError) else listing.has_begun):
-        discard(folder)
-    elif isinstance(exc, SettingsError):
-        raise SettingsError(
-            f"{exc}\n{folder}: holds what was read by then, and is not judged"
-        ) from exc
 
 
 def _go_on(store: Store, means: Means, started: datetime, *, retry_failed: bool) -> Finished:

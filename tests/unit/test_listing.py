@@ -153,6 +153,21 @@ def test_without_places_nobody_is_read_before_the_list_is_whole(terms, naming):
     assert take(listing) == [THIRD]
 
 
+def test_where_tags_are_named_nobody_is_read_before_the_list_is_whole(terms):
+    """
+    They are asked for after it, and may be refused, or be nobody's.
+    """
+    rule = ScopeRule("pci-dss-4.0.1", tags=(("scope", "pci"),))
+    listing = Listing(replace(terms, scopes=(rule,)))
+
+    listing.hear(page(ACCOUNT, THIRD))
+    before = take(listing)
+    listing.finish([account(ACCOUNT), account(THIRD)])
+
+    assert before == []
+    assert take(listing) == [ACCOUNT, THIRD]
+
+
 def test_a_listing_that_is_held_waits_for_its_end(terms):
     """
     So a resumed run reads only what it lacks.
