@@ -73,7 +73,7 @@ uv: .venv/.locked
 	@$(BIN)/python -m pip install --quiet uv
 
 lock: uv ## write requirements.lock anew from pyproject.toml (LOCK_ARGS=--upgrade: newer versions)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra ocsf --extra sign --group test --group build \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dask --extra ocsf --extra sign --group test --group build \
 		--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
 		$(LOCK_ARGS) pyproject.toml --output-file requirements.lock
 
