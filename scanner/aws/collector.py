@@ -222,11 +222,13 @@ class AwsCollector:
         """
         if reading.generated is None:
             return
-        try:
-            candidates = pick_candidates(content, reading.visit.account.id, reading.generated)
-        except ReportError:
-            # Whether a report can be used is decided when the stored bytes are judged.
-            return
+        candidates: Sequence[Candidate] = ()
+        if self._confirm:
+            try:
+                candidates = pick_candidates(content, reading.visit.account.id, reading.generated)
+            except ReportError:
+                # Whether a report can be used is decided when the stored bytes are judged.
+                return
         try:
             yield from self._count_users(reading, content)
             yield from self._confirm_users(reading, candidates)
@@ -253,7 +255,7 @@ class AwsCollector:
         """
         Ask about each candidate until the account's time is over.
         """
-        for candidate in candidates if self._confirm else ():
+        for candidate in candidates:
             if self._clock.monotonic() >= reading.visit.deadline:
                 return
             # Other accounts' turn: this one may have hundreds of users to ask about.

@@ -2,6 +2,8 @@
 The commands, in the order in which help lists them, and the way in.
 """
 
+import gc
+import os
 import signal
 import sys
 from typing import Annotated
@@ -21,6 +23,11 @@ from scanner.cli.sample import sample
 from scanner.cli.scan import scan
 from scanner.cli.verify import verify
 from scanner.stopping import STOPPED, interrupt
+
+_COLLECT_AFTER = 50_000
+"""
+How many new objects there may be before Python looks for cycles among them; its own default is 700.
+"""
 
 _RUN = "outputs/o-exampleorg/2026-Q4/20261124T101500Z"
 
@@ -62,6 +69,10 @@ def main() -> None:
         # A terminal that cannot show a name shows its code instead; it is no reason to end.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    # numpy would start threads for algebra that nobody here does; they spin, and cost more than the judgement.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Nothing here makes cycles by the thousand, and each collection looks at all that pandas and boto3 hold.
+    gc.set_threshold(_COLLECT_AFTER)
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name, signal.SIGTERM), interrupt)
     try:

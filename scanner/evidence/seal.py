@@ -6,7 +6,8 @@ inputs, tables and the summary. Documents are drawn afterwards, carry the manife
 `documents.json`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -188,15 +189,18 @@ def list_files(folder: Path, names: Iterable[str]) -> list[FileEntry]:
     """
     Return the files of these names in a folder, and all those in the folders of these names, by path.
     """
-    found = [
-        path
-        for name in names
-        for path in (
-            [folder / name] if (folder / name).is_file() else sorted((folder / name).rglob("*"))
-        )
-        if path.is_file() and not path.name.endswith(PARTIAL)
-    ]
-    return [describe_file(folder, path) for path in sorted(found)]
+    found = [path for name in names for path in _walk(folder / name)]
+    return [describe_file(folder, path) for path in sorted(found, key=lambda path: path.parts)]
+
+
+def _walk(place: Path) -> Iterator[Path]:
+    """
+    Yield a file, or all those in a folder, but what a broken write left.
+    """
+    if place.is_file():
+        yield place
+    for folder, _, names in os.walk(place):
+        yield from (Path(folder, name) for name in names if not name.endswith(PARTIAL))
 
 
 def describe_file(folder: Path, path: Path) -> FileEntry:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scanner.evidence import StoredRun
 from scanner.model import Verdict
 
-_BY = ["check", "account_id", "account_name", "verdict", "is_accepted"]
+_BY = ["check", "account_id", "account_name", "verdict"]
 
 
 @dataclass(slots=True)
@@ -54,15 +54,13 @@ def count_findings(run: StoredRun) -> Breakdown:
     """
     found: Breakdown = defaultdict(dict)
     for frame in run.findings_in_batches():
-        marked = frame.assign(is_accepted=frame["acceptance"].notna())
-        sizes = marked.groupby(_BY, observed=True, dropna=False, sort=False).size()
-        for row in sizes.rename("number").reset_index().to_dict("records"):
-            accounts, account, name = found[row["check"]], row["account_id"], row["account_name"]
+        columns = [frame[name].to_numpy(dtype=object) for name in _BY]
+        alike = Counter(zip(*columns, frame["acceptance"].notna(), strict=True))
+        for (check, account, name, verdict, is_accepted), number in alike.items():
+            accounts = found[check]
             if account not in accounts:
                 accounts[account] = Counts(name if isinstance(name, str) else None)
-            accounts[account].add(
-                Verdict(row["verdict"]), row["number"], is_accepted=row["is_accepted"]
-            )
+            accounts[account].add(Verdict(verdict), number, is_accepted=is_accepted)
     return dict(found)
 
 
