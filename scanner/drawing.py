@@ -4,7 +4,8 @@ A finished run's documents: drawn, drawn once more, and drawn anew after judging
 All from stored evidence alone. What a sealed run lists never changes: later documents go into `derived/<time>/`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -38,6 +39,24 @@ Draws one kind of document from a finished run into a folder, and returns the fi
 """
 
 
+Beside = Callable[
+    [StoredRun, Path, Collection[str]],
+    AbstractContextManager[Mapping[str, Callable[[], list[Path]]]],
+]
+"""
+Begins some of these formats' documents in other processes, and gives, by format, what waits for its files.
+"""
+
+
+def begin_nothing(
+    _run: StoredRun, _folder: Path, _formats: Collection[str]
+) -> AbstractContextManager[Mapping[str, Callable[[], list[Path]]]]:
+    """
+    Leave every document to this process. See `Beside`.
+    """
+    return nullcontext({})
+
+
 @dataclass(frozen=True, slots=True)
 class Press:
     """
@@ -45,7 +64,8 @@ class Press:
 
     `describe_tools` names the programs, libraries and fonts behind documents, with their versions. `compare` says how
     a document differs from an earlier one, None where only its bytes do. `signer` signs their list. `drawing` is told
-    of each format before its documents are drawn. See `Progress.drawing`. `extras` says of which formats a document
+    of each format before its documents are drawn. See `Progress.drawing`. `beside` begins what other processes draw
+    meanwhile. `extras` says of which formats a document
     holds more than the run, and what: it is never drawn into a run's own reports.
     """
 
@@ -54,6 +74,7 @@ class Press:
     compare: Callable[[Path, Path], str | None]
     signer: Signer | None = None
     drawing: Callable[[str, int, int], None] = lambda _name, _number, _total: None
+    beside: Beside = begin_nothing
     extras: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
@@ -187,7 +208,8 @@ def _list_extras(press: Press) -> dict[str, object]:
 def _draw(run: StoredRun, folder: Path, press: Press) -> tuple[Path, ...]:
     make_folder(folder)
     drawn: list[Path] = []
-    for number, (name, draw) in enumerate(press.renderers.items(), 1):
-        press.drawing(name, number, len(press.renderers))
-        drawn += draw(run, folder)
+    with press.beside(run, folder, press.renderers) as begun:
+        for number, (name, draw) in enumerate(press.renderers.items(), 1):
+            press.drawing(name, number, len(press.renderers))
+            drawn += begun[name]() if name in begun else draw(run, folder)
     return tuple(drawn)

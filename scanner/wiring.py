@@ -25,7 +25,7 @@ from scanner.aws.bucket import Bucket, LockMode
 from scanner.aws.s3 import connect_bucket
 from scanner.delivery import Destination, FolderDestination
 from scanner.doctor import Instruments
-from scanner.drawing import Press, Renderer
+from scanner.drawing import Press, Renderer, begin_nothing
 from scanner.errors import CatalogError, SettingsError
 from scanner.evidence.run import SETTINGS_JSON
 from scanner.evidence.store import make_folder, read_file
@@ -41,6 +41,7 @@ from scanner.model import Caller, Terms, show
 from scanner.pipeline import Means, Order
 from scanner.records import decode
 from scanner.reports import FORMATS, draw_pdf, draw_workbook, find_missing
+from scanner.reports.beside import draw_beside
 from scanner.reports.equality import compare_documents
 from scanner.reports.toolchain import describe_extras, describe_fonts, describe_tools
 from scanner.settings import FolderTable, S3Table, Settings, name_quarter
@@ -276,6 +277,8 @@ def choose_press(
         compare=compare_documents,
         signer=signer,
         drawing=progress.drawing,
+        # Another process knows nothing of notes and samples, so that such a workbook is drawn here.
+        beside=begin_nothing if added else draw_beside,
         extras={"xlsx": added} if added else {},
     )
 

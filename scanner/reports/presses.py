@@ -1,30 +1,20 @@
 """
 Printing in processes of their own: several documents at a time, on as many cores as there are.
 
-A child gets one document's values on standard input as JSON and gives back the PDF on standard output. It is no
-pool of the standard library: those need shared semaphores, which not every place that runs scans has, and run the
-main program's file again. See docs/decisions/0015-annex-volumes.md.
+A child gets one document's values on standard input as JSON and gives back the PDF on standard output.
 """
 
 import json
 import os
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from scanner.errors import RenderError
-
-REFUSED = 3
-"""
-The exit status of a child that says on standard output why there is no document.
-"""
+from scanner.reports.children import REFUSED, Children
 
 MOST = 4
 """
@@ -35,8 +25,6 @@ ROWS_EACH = 200
 """
 For how many rows a process is worth its start, which takes a second.
 """
-
-_SHOWN = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,41 +48,15 @@ def choose_processes(jobs: int, rows: int, cores: int | None = None) -> int:
     return min(jobs, rows // ROWS_EACH, cores, MOST) if cores > 1 else 0
 
 
-class Presses:
+class Presses(Children):
     """
     Processes that print documents. Leaving the context ends those that are still at work.
     """
 
     def __init__(self, processes: int) -> None:
-        self._threads = ThreadPoolExecutor(processes, thread_name_prefix="press")
-        # Copied here: the variables change while this process prints as well.
-        self._environment = dict(os.environ)
-        self._lock = Lock()
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._is_closed = False
+        super().__init__("scanner.reports.presses", processes)
 
-    def __enter__(self) -> Self:
-        """
-        Return this.
-        """
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """
-        End what still runs, and wait until it has ended.
-        """
-        with self._lock:
-            self._is_closed = True
-            for process in self._running:
-                process.kill()
-        self._threads.shutdown(cancel_futures=True)
-
-    def submit(self, job: Job) -> Future[bytes]:
+    def print(self, job: Job) -> Future[bytes]:
         """
         Print a document when its turn comes. The result is its bytes, or `RenderError`.
         """
@@ -105,49 +67,7 @@ class Presses:
             "moment": job.moment.isoformat(),
         }
         # Encoded here, so that what waits takes little room.
-        return self._threads.submit(self._print, job.name, json.dumps(work).encode())
-
-    def _print(self, name: str, work: bytes) -> bytes:
-        # -P: the working directory is no place to import from.
-        command = [sys.executable, "-P", "-W", "ignore", "-m", "scanner.reports.presses"]
-        with self._lock:
-            if self._is_closed:
-                raise RenderError(f"{name}: printing was stopped")
-            # A session of its own: an interrupt is for this process to answer.
-            process = subprocess.Popen(  # noqa: S603 - our own module, and no shell
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self._environment,
-                start_new_session=True,
-            )
-            self._running.add(process)
-        try:
-            content, complaint = process.communicate(work)
-        finally:
-            with self._lock:
-                self._running.discard(process)
-        if process.returncode == REFUSED:
-            raise RenderError(content.decode("utf-8", "replace"))
-        if process.returncode:
-            raise RenderError(_explain_end(name, process.returncode, complaint))
-        return content
-
-
-def _explain_end(name: str, status: int, complaint: bytes) -> str:
-    """
-    Say how a process ended that should have printed a document, and what to do.
-    """
-    if status < 0:
-        how = f"by {signal.Signals(-status).name}, as happens where memory runs out"
-    else:
-        lines = complaint.decode("utf-8", "replace").strip().splitlines() or ["nothing was said"]
-        how = f"with status {status}: {''.join(filter(str.isprintable, lines[-1]))[:_SHOWN]}"
-    return (
-        f"{name}: the process that printed it ended {how}; the evidence is whole, so `orgproof render RUN` can "
-        "draw the documents again"
-    )
+        return self.submit(job.name, json.dumps(work).encode())
 
 
 def main() -> int:

@@ -75,7 +75,7 @@ def print_volumes(
     if not processes:
         return ((job.name, lambda job=job: _print(job)) for job in jobs)  # type: ignore[misc]
     presses = stack.enter_context(Presses(processes))
-    return iter([(job.name, presses.submit(job).result) for job in jobs])
+    return iter([(job.name, presses.print(job).result) for job in jobs])
 
 
 def _print(job: Job) -> bytes:

@@ -494,7 +494,7 @@ def test_a_process_that_fails_is_a_clear_error():
         Presses(1) as press,
         pytest.raises(RenderError, match=r"volume\.pdf: .* ended with status"),
     ):
-        press.submit(make_job(title="x")).result(timeout=60)
+        press.print(make_job(title="x")).result(timeout=60)
 
 
 def test_a_process_that_is_killed_is_a_clear_error():
@@ -502,7 +502,7 @@ def test_a_process_that_is_killed_is_a_clear_error():
     As where memory runs out: the signal is named.
     """
     with Presses(1) as press:
-        waiting = press.submit(make_job())
+        waiting = press.print(make_job())
         while not press._running:
             pass
         (process,) = press._running
