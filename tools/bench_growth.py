@@ -3,10 +3,11 @@ How a scan grows: CPU, time and memory of each step, from 200 to 10,000 accounts
 
     make bench                                      200, 2,000 and 10,000 accounts
     python tools/bench_growth.py 200 1000 --plot growth.svg
-    python tools/bench_growth.py 10000 --format github          no documents for people
+    python tools/bench_growth.py 10000 --format ""              no documents
 
 The whole command runs against the simulated organization, which is a process of its own: its CPU is not counted, its
-work takes turns with the command's where cores are few. A step begins when the command says so. Memory is that of the
+work takes turns with the command's where cores are few. A step begins when the command says so; each kind of document is
+drawn from the sealed run by a command of its own, the start and the check of the seal included. Memory is that of the
 command and all it started, looked at ten times a second. While accounts are read, threads, sockets and other open
 files are counted as well: what they are in the second half of the collection must be what they were in the first.
 
@@ -24,8 +25,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -59,13 +60,13 @@ class Step:
 @dataclass
 class Growth:
     """
-    One size: what its steps took, and the most memory in bytes up to the seal and in all.
+    One size: what its steps took, and the most memory in bytes, of the scan and of each kind of document.
     """
 
     accounts: int
     steps: list[Step]
-    sealed_peak: int
     peak: int
+    drawn_peaks: dict[str, int] = field(default_factory=dict)
 
     @property
     def sealed_cpu(self) -> float:
@@ -87,7 +88,7 @@ class Watch:
         self._turn = threading.Lock()
         self._gone: dict[int, float] = {}
         self.steps = [Step("start", 0.0, 0.0)]
-        self.peak = self.sealed_peak = 0
+        self.peak = 0
         self._cpu = 0.0
         self._since = self._began
         self._thread = threading.Thread(target=self._look_on, daemon=True)
@@ -140,8 +141,6 @@ class Watch:
                 continue
             with self._turn:
                 self.peak = max(self.peak, memory)
-                if not self.steps[-1].name.startswith("draw"):
-                    self.sealed_peak = self.peak
                 self.steps[-1].look.append(look)
 
 
@@ -157,9 +156,10 @@ def main() -> None:
     parser.add_argument("--format", default="pdf,xlsx,html")
     parser.add_argument("--plot", type=Path, help="a file to draw cost against accounts in (SVG)")
     given = parser.parse_args()
+    formats = [name for name in given.format.split(",") if name]
     sizes = []
     for accounts in sorted(given.accounts):
-        sizes.append(measure(accounts, given.users, given.format))
+        sizes.append(measure(accounts, given.users, formats))
         tell(sizes[-1])
     if len(sizes) > 1:
         tell_growth(sizes)
@@ -167,36 +167,55 @@ def main() -> None:
         plot(sizes, given.users, given.plot)
 
 
-def measure(accounts: int, users: int, formats: str) -> Growth:
+def measure(accounts: int, users: int, formats: Sequence[str]) -> Growth:
     """
-    Run the command once, and take the time of its steps.
+    Scan once, draw each kind of document from the sealed run, and take the time of all of it.
     """
     folder = Path(tempfile.mkdtemp(prefix="orgproof-bench-"))
+    orgproof = [sys.executable, "-m", "scanner"]
     try:
         with simulate(accounts, users, slow=False) as environment:
-            command = [
-                *(sys.executable, "-m", "scanner", "scan", "--role-name", ROLE, "--no-confirm"),
-                *("--endpoint-url", environment["AWS_ENDPOINT_URL"], "--output", "runs"),
-                *("--format", formats, "--log-format", "json"),
-            ]
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env={**os.environ, **environment},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
+            scan = run(
+                [
+                    *(*orgproof, "scan", "--role-name", ROLE, "--no-confirm", "--output", "runs"),
+                    *("--endpoint-url", environment["AWS_ENDPOINT_URL"], "--format", "github"),
+                    *("--log-format", "json"),
+                ],
+                folder,
+                environment,
             )
-            watch = Watch(process.pid)
-            last = [follow(line, watch) for line in process.stderr or ()]
-            _, status, usage = os.wait4(process.pid, 0)
-            watch.end(usage.ru_utime + usage.ru_stime)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode not in {0, 1}:
-                sys.exit(f"the scan failed: {''.join(last[-20:])}")
-            return Growth(accounts, watch.steps, watch.sealed_peak, watch.peak)
+        (sealed,) = folder.glob("runs/o-*/*/*")
+        size = Growth(accounts, scan.steps, scan.peak)
+        for name in formats:
+            drawn = run([*orgproof, "render", str(sealed), "--format", name], folder, {})
+            (step,) = drawn.steps
+            size.steps.append(replace(step, name=f"draw {name}"))
+            size.drawn_peaks[name] = drawn.peak
+        return size
     finally:
         shutil.rmtree(folder)
+
+
+def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Watch:
+    """
+    Run a command under watch, and end where it fails.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    watch = Watch(process.pid)
+    said = [follow(line, watch) for line in process.stderr or ()]
+    _, status, usage = os.wait4(process.pid, 0)
+    watch.end(usage.ru_utime + usage.ru_stime)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in {0, 1}:
+        sys.exit(f"{command[3]} failed: {''.join(said[-20:])}")
+    return watch
 
 
 def follow(line: str, watch: Watch) -> str:
@@ -208,10 +227,8 @@ def follow(line: str, watch: Watch) -> str:
     except ValueError:
         return line
     match said.get("event"):
-        case "stage" if said["stage"] != "render":
+        case "stage":
             watch.step(said["stage"])
-        case "drawing":
-            watch.step(f"draw {said['document']}")
     return line
 
 
@@ -222,9 +239,9 @@ def tell(size: Growth) -> None:
     print(f"\n{size.accounts:,} accounts")
     for step in size.steps:
         print(f"  {step.name:10} CPU {step.cpu:8.2f} s   wall {step.wall:8.2f} s")
+    peaks = "".join(f", {name} {peak / 1e6:.0f} MB" for name, peak in size.drawn_peaks.items())
     print(
-        f"  up to the seal: CPU {size.sealed_cpu:.2f} s, peak {size.sealed_peak / 1e6:.0f} MB; "
-        f"with documents {size.peak / 1e6:.0f} MB"
+        f"  up to the seal: CPU {size.sealed_cpu:.2f} s; most memory: scan {size.peak / 1e6:.0f} MB{peaks}"
     )
     looks = next(step.look for step in size.steps if step.name == "collect")
     if len(looks) > 3:

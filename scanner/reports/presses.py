@@ -16,9 +16,9 @@ from typing import Any
 from scanner.errors import RenderError
 from scanner.reports.children import REFUSED, Children
 
-MOST = 4
+MOST = 2
 """
-How many documents are printed at a time at most: each takes some 200 MB.
+How many documents are printed at a time at most: each takes some 250 MB, the main one 450, and 1 GB is to do.
 """
 
 ROWS_EACH = 200
