@@ -7,6 +7,7 @@ run takes from the one before it and carries on; so a finding that comes back is
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -95,7 +96,8 @@ class History:
     """
     Carries the history on, account by account in order of id. `now` is the moment this run began.
 
-    `checks` are the columns of the checks made this time.
+    `checks` are the columns of the checks made this time. `changes` counts what changed by state, `unclear` those
+    findings among it whose verdict could not be reached.
     """
 
     def __init__(self, previous: Previous | None, now: datetime, checks: Collection[str]) -> None:
@@ -104,7 +106,8 @@ class History:
         self._checks = sorted(checks)
         self._known = _Known(previous.findings if previous else ())
         self._expected = sorted(previous.accounts) if previous else []
-        self.changes: dict[str, int] = {}
+        self.changes: Counter[str] = Counter()
+        self.unclear: Counter[str] = Counter()
 
     def advance(
         self, findings: pd.DataFrame, accounts: pd.DataFrame
@@ -224,14 +227,16 @@ class History:
     def _count(self, rows: pd.DataFrame) -> None:
         changed = rows[is_change(rows, self._now)]
         about = changed["finding_id"].notna()
-        for state, number in changed.loc[about, "state"].value_counts().items():
-            if number:
-                self.changes[str(state)] = self.changes.get(str(state), 0) + int(number)
+        is_unclear = about & (changed["verdict"] == str(Verdict.UNKNOWN))
+        for counted, which in ((self.changes, about), (self.unclear, is_unclear)):
+            for state, number in changed.loc[which, "state"].value_counts().items():
+                if number:
+                    counted[str(state)] += int(number)
         for state in (State.ACCOUNT_JOINED, State.ACCOUNT_LEFT):
             number = int((~about & (changed["state"] == str(state))).sum())
             key = f"accounts-{'joined' if state is State.ACCOUNT_JOINED else 'left'}"
             if number:
-                self.changes[key] = self.changes.get(key, 0) + number
+                self.changes[key] += number
 
 
 class _Known:

@@ -204,7 +204,9 @@ class Summary:
     `reasons` counts the accounts not collected by reason code. `endpoint` is None unless an AWS
     endpoint was overridden on purpose. `simulated` is true for the embedded organization. `accepted` counts
     findings that an acceptance in force covers, `stale` accounts whose report was too old. `changes` counts
-    the rows of the history table that changed since the previous run, by state; `trend` holds up to eight
+    the rows of the history table that changed since the previous run, by state, and `unclear_changes` those of
+    them that are verdicts which could not be reached; `unclear_by_confirmation` counts such findings as
+    `findings_by_confirmation` counts all; `trend` holds up to eight
     periods, this one last. `judged` is the day acceptances were held to. `parent` is the seal of the run
     whose evidence was judged again, else None. `sittings` holds one entry for each time that the run was
     collected at, and `continues` the sealed run whose evidence this one took over to complete it.
@@ -242,6 +244,8 @@ class Summary:
     acceptances_sha256: str | None = None
     previous: PreviousRun | None = None
     changes: Mapping[str, int] = field(default_factory=dict)
+    unclear_changes: Mapping[str, int] = field(default_factory=dict)
+    unclear_by_confirmation: Mapping[str, int] = field(default_factory=dict)
     trend: tuple[TrendPoint, ...] = ()
     warnings: tuple[str, ...] = ()
     judged: Moment | None = None

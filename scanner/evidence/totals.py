@@ -18,7 +18,7 @@ from scanner.evidence.store import hash_bytes
 from scanner.findings import CONFIRMED_CHECK
 from scanner.history import History, describe_gap, extend_trend
 from scanner.judge import Tally, count_open
-from scanner.model import AccountId, AccountOutcome, Collected, NotCollected
+from scanner.model import AccountId, AccountOutcome, Collected, NotCollected, Verdict
 from scanner.organization import NOT_ACTIVE_STATES
 from scanner.scopes import Scope
 from scanner.summary import AccountTotals, CheckTotals, ScopeTotals, Summary, TrendPoint, Window
@@ -39,6 +39,7 @@ class Ledger:
     accepted: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     confirmations: Counter[str] = field(default_factory=Counter)
+    unclear: Counter[str] = field(default_factory=Counter)
 
     def enter(self, reading: Reading) -> None:
         """
@@ -66,6 +67,8 @@ class Ledger:
         self.accepted += int(findings["acceptance"].notna().sum())
         self.verdicts.update(_count_values(findings["verdict"]))
         self.confirmations.update(_count_values(findings["confirmation"]))
+        is_unclear = findings["verdict"] == str(Verdict.UNKNOWN)
+        self.unclear.update(_count_values(findings["confirmation"][is_unclear]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,8 @@ def summarise(
         acceptances_sha256=inputs.acceptances.sha256 if inputs.acceptances else None,
         previous=previous,
         changes=dict(sorted(judges.history.changes.items())) if previous else {},
+        unclear_changes=dict(sorted(judges.history.unclear.items())) if previous else {},
+        unclear_by_confirmation=dict(sorted(ledger.unclear.items())),
         trend=extend_trend(
             inputs.earlier.trend if inputs.earlier else (), _mark(inputs, judges, accounts)
         ),

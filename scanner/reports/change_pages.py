@@ -21,6 +21,7 @@ from scanner.reports.wording import (
     describe_moves,
     format_moment,
     list_changes,
+    say_unclear_changes,
 )
 
 CHANGES_LIMIT = 60
@@ -54,6 +55,7 @@ def describe_changes(run: StoredRun) -> dict[str, Any]:
         "previous_started": format_moment(summary.previous.started) if summary.previous else None,
         "gap": describe_gap(summary.previous, summary.window.started),
         "counts": list_changes(summary),
+        "unclear": say_unclear_changes(summary),
         "moves": describe_moves(summary),
         "accounts": {"number": len(accounts), "rows": accounts[:ACCOUNTS_LIMIT]},
         "number": len(moved),

@@ -10,6 +10,7 @@ from scanner.acceptances import State
 from scanner.evidence import StoredRun
 from scanner.findings import CONFIRMED_CHECK
 from scanner.model import Confirmation, Verdict
+from scanner.reports.census import mark_stale
 from scanner.reports.tables import ACCEPTANCE_COLUMNS, list_acceptances
 from scanner.reports.wording import (
     ACCEPTANCES,
@@ -44,10 +45,13 @@ class Figure:
 class Population:
     """
     How IAM's own count of users compares with the reports, and how old the reports were.
+
+    `outdated` of the `agreeing` accounts had a report too old to be used.
     """
 
     compared: int
     agreeing: int
+    outdated: int
     explained: int
     collected: int
     youngest: str
@@ -57,11 +61,14 @@ class Population:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """
-    What the accounts said about the findings that they were asked about: how many, and the parts of that.
+    What the accounts said about the exceptions that they were asked about: how many, and the parts of that.
+
+    `unclear` are the answers about users on whom the report gave no verdict, which no exception counts.
     """
 
     number: int
     answers: list[tuple[str, int]]
+    unclear: list[tuple[str, int]]
 
 
 def list_identity(run: StoredRun) -> list[tuple[str, str]]:
@@ -279,21 +286,25 @@ def describe_asked(summary: Summary) -> Asked:
     Return what the accounts said, when asked, about the findings of the one check that is asked about.
     """
     number = sum(
-        total.failed + total.needs_review + total.unknown
+        total.failed + total.needs_review
         for total in summary.checks
         if total.check == CONFIRMED_CHECK
     )
+    states = [state for state in CONFIRMATIONS if state is not Confirmation.NOT_CHECKED]
+    unclear = {state: summary.unclear_by_confirmation.get(state, 0) for state in states}
     said = {
-        state: summary.findings_by_confirmation.get(state, 0)
-        for state in CONFIRMATIONS
-        if state is not Confirmation.NOT_CHECKED
+        state: summary.findings_by_confirmation.get(state, 0) - unclear[state] for state in states
     }
     # Every other check's findings are not checked either, and say nothing of those that were to be.
     silent = number - sum(said.values())
     answers = [(CONFIRMATIONS[state], found) for state, found in said.items()]
     if silent:
         answers.append((CONFIRMATIONS[Confirmation.NOT_CHECKED], silent))
-    return Asked(number, answers)
+    return Asked(
+        number,
+        answers,
+        [(CONFIRMATIONS[state], found) for state, found in unclear.items() if found],
+    )
 
 
 def list_accepted_risks(run: StoredRun) -> list[dict[str, object]]:
@@ -342,6 +353,7 @@ def describe_population(run: StoredRun) -> Population:
     return Population(
         compared=len(both),
         agreeing=int(agrees.sum()),
+        outdated=int((agrees & mark_stale(both)).sum()),
         explained=int((~agrees & both["users_added"].notna()).sum()),
         collected=len(read),
         youngest=format_age(int(ages.min()) if len(ages) else None),

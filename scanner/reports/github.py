@@ -36,6 +36,7 @@ from scanner.reports.wording import (
     format_moment,
     list_changes,
     list_notices,
+    say_unclear_changes,
 )
 
 _CHECKS = 50
@@ -116,8 +117,9 @@ def _write_figures(run: StoredRun) -> Iterator[str]:
         yield NO_PREVIOUS_RUN
         return
     changes = ", ".join(f"{words}: {number:,}" for words, number in list_changes(summary))
+    unclear = f"{said} " if (said := say_unclear_changes(summary)) else ""
     before = f"{quote(summary.previous.run_id)} of {quote(summary.previous.period)}"
-    yield f"Findings since the run {before}: {changes}. {describe_moves(summary)}"
+    yield f"Findings since the run {before}: {changes}. {unclear}{describe_moves(summary)}"
 
 
 def _write_checks(run: StoredRun) -> Iterator[str]:

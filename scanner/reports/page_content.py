@@ -40,6 +40,7 @@ from scanner.reports.wording import (
     list_changes,
     list_notices,
     say_limits,
+    say_unclear_changes,
 )
 from scanner.summary import Summary
 
@@ -184,6 +185,7 @@ def _describe_changes(summary: Summary) -> dict[str, Any]:
         "none": NO_PREVIOUS_RUN,
         "gap": describe_gap(previous, summary.window.started),
         "counts": list_changes(summary),
+        "unclear": say_unclear_changes(summary),
         "moves": describe_moves(summary),
         "trend": list(zip(summary.trend, bars, strict=True)),
     }

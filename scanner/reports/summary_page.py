@@ -27,6 +27,7 @@ from scanner.reports.wording import (
     describe_read,
     list_notices,
     say_limits,
+    say_unclear_changes,
 )
 from scanner.summary import Summary, TrendPoint
 
@@ -231,6 +232,8 @@ def describe_changes(summary: Summary) -> list[str]:
         if (number := summary.changes.get(str(state), 0))
     ]
     said = [f"Findings: {', '.join(numbers)}." if numbers else "No finding changed."]
+    if unclear := say_unclear_changes(summary):
+        said.append(unclear)
     if any(summary.changes.get(f"accounts-{verb}") for verb in ("joined", "left")):
         said.append(describe_moves(summary))
     unseen = [

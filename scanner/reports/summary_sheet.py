@@ -41,6 +41,7 @@ from scanner.reports.wording import (
     describe_result,
     list_changes,
     list_notices,
+    say_unclear_changes,
 )
 from scanner.summary import Summary
 
@@ -259,6 +260,8 @@ def _write_population(sheet: Page, run: StoredRun) -> None:
     population = facts.describe_population(run)
     sheet.row(["Accounts whose user count IAM gave", population.compared])
     sheet.row(["of them equal to the report's", population.agreeing])
+    if population.outdated:
+        sheet.row(["of these by reports too old to be used", population.outdated])
     sheet.row(["of them different, and explained", population.explained])
     differing = population.compared - population.agreeing - population.explained
     sheet.row(["of them different, and not explained", differing])
@@ -312,8 +315,12 @@ def _write_findings_by_check(sheet: Page, summary: Summary, parts: Sequence[Exte
 def _write_asked(sheet: Page, summary: Summary) -> None:
     asked = facts.describe_asked(summary)
     if asked.number:
-        sheet.text("What the accounts said about users without MFA when asked during the run:")
+        sheet.text("What the accounts said about exceptions of users without MFA when asked:")
         for words, number in asked.answers:
+            sheet.row([words, number])
+    if asked.unclear:
+        sheet.text("What they said about users on whom their report gives no verdict:")
+        for words, number in asked.unclear:
             sheet.row([words, number])
 
 
@@ -360,7 +367,10 @@ def _write_changes(sheet: Page, summary: Summary) -> Series | None:
         return None
     for words, number in list_changes(summary):
         sheet.row([words, number])
-    sheet.text(f"These are numbers of findings. {describe_moves(summary)}")
+    unclear = say_unclear_changes(summary)
+    sheet.text(
+        f"These are numbers of findings. {unclear}{' ' if unclear else ''}{describe_moves(summary)}"
+    )
     sheet.text("One line for each period, its newest run:")
     numbers = ("collected", "listed", "console", "without_mfa", "accepted", "open")
     sheet.header(["period", *numbers], numbers=numbers)

@@ -149,6 +149,13 @@ def conclude(summary: Summary) -> str:
         )
     if unclear:
         noted.append(_say_unclear(unclear, whole))
+    # Asked live, the account has said more of them than its report decides.
+    seen = summary.unclear_by_confirmation.get(Confirmation.STILL_OPEN, 0)
+    if seen:
+        whose = (
+            "user whom no verdict is given on" if seen == 1 else "users whom no verdict is given on"
+        )
+        noted.append(f"when asked, {seen:,} {whose} had a password and no MFA device")
     leads = sum(total.needs_review for total in summary.checks)
     if leads:
         noted.append(f"{count(leads, 'lead')} {'needs' if leads == 1 else 'need'} review")
@@ -201,8 +208,8 @@ def _say_stale(summary: Summary) -> str:
     one = summary.stale == 1
     return (
         f" {count(summary.stale, 'report')} {'was' if one else 'were'} older than "
-        f"{count(summary.max_report_age_hours, 'hour')} when fetched: nothing is known of "
-        f"{'its' if one else 'their'} users."
+        f"{count(summary.max_report_age_hours, 'hour')} when fetched: "
+        f"{'it decides nothing about its' if one else 'they decide nothing about their'} users."
     )
 
 
@@ -262,7 +269,7 @@ def list_notices(summary: Summary) -> list[Notice]:
 
 def _list_gaps(summary: Summary) -> list[Notice]:
     """
-    Return the notices of accounts of whose users nothing is known.
+    Return the notices of accounts on whose users no verdict is given.
     """
     notices = []
     missed, listed = summary.accounts.not_collected, summary.accounts.listed
@@ -277,7 +284,7 @@ def _list_gaps(summary: Summary) -> list[Notice]:
         reports = count(summary.accounts.collected, "report")
         sentence = (
             f"{summary.stale:,} of {reports} {'was' if summary.stale == 1 else 'were'} older than "
-            f"{count(summary.max_report_age_hours, 'hour')} when fetched; nothing is known of the users there"
+            f"{count(summary.max_report_age_hours, 'hour')} when fetched; no verdict is given on the users there"
         )
         notices.append(Notice("stale", "REPORTS TOO OLD", sentence))
     return notices
@@ -321,6 +328,20 @@ def list_changes(summary: Summary) -> list[tuple[str, int]]:
     return [(words, summary.changes.get(key, 0)) for words, key in counts]
 
 
+def say_unclear_changes(summary: Summary) -> str:
+    """
+    Say how many of the changes are no exceptions but verdicts that could not be reached; nothing where none is.
+    """
+    counted = [
+        f"{number:,} {CHANGES[state]}"
+        for state in (State.NEW, State.REOPENED, State.STILL_OPEN, State.FIXED, State.NOT_SCANNED)
+        if (number := summary.unclear_changes.get(state, 0))
+    ]
+    if not counted:
+        return ""
+    return f"Of these, verdicts that could not be reached and no exceptions: {', '.join(counted)}."
+
+
 def describe_moves(summary: Summary) -> str:
     """
     Say in a sentence how many accounts joined the organization and left it since the previous run.
@@ -356,7 +377,11 @@ def _list_exceptions(summary: Summary) -> list[str]:
             f"{alone:,} of {count(summary.users.console, 'console user')} "
             "can sign in with a password alone"
         )
-        settled = sum(summary.findings_by_confirmation.get(state, 0) for state in _SETTLED)
+        settled = sum(
+            summary.findings_by_confirmation.get(state, 0)
+            - summary.unclear_by_confirmation.get(state, 0)
+            for state in _SETTLED
+        )
         if settled:
             sentence = (
                 f"By their accounts' reports {sentence}; {settled:,} no longer could when asked"

@@ -925,7 +925,7 @@ def test_a_page_says_what_changed_since_the_previous_run(eventful):
         run.summary.previous.manifest_sha256,
         "100 days lie between this run and the previous one",
         f"2026-Q3 4 4 {before.console} 4 4 0",
-        "2026-Q4 (this run) ? 6 of 8 accounts could be used 7 10",
+        "2026-Q4 (this run) ? partial 6 8",
         "there can be more than the figures say",
         "in the workbook (sheet Changes) and in changes.csv",
         "newcomer",

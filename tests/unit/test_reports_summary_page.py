@@ -1,4 +1,5 @@
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -85,12 +86,13 @@ def test_users_nobody_read_about_are_no_improvement(before, now, why):
     )
 
 
-def tell(**changes: int) -> str:
+def tell(unclear: Mapping[str, int] | None = None, **changes: int) -> str:
     """
-    Return what is said of a run with these changes.
+    Return what is said of a run with these changes, of which some are verdicts that could not be reached.
     """
     run: Any = SimpleNamespace(
-        changes={name.replace("_", "-"): number for name, number in changes.items()}
+        changes={name.replace("_", "-"): number for name, number in changes.items()},
+        unclear_changes=unclear or {},
     )
     return " ".join(describe_changes(run))
 
@@ -102,6 +104,16 @@ def test_findings_that_were_not_looked_at_are_in_a_sentence_of_their_own():
     assert tell(new=2, still_open=3, not_scanned=9, account_left=1) == (
         "Findings: 2 new, 3 still open. Of earlier findings 9 were not scanned this time and "
         "1 was in accounts that left: whether they were fixed is not known."
+    )
+
+
+def test_what_nobody_could_determine_is_told_apart_from_new_exceptions():
+    """
+    An account that could not be read any more has ninety new findings, and not one new exception.
+    """
+    assert tell({"new": 90, "still-open": 1}, new=91, still_open=3) == (
+        "Findings: 91 new, 3 still open. Of these, verdicts that could not be reached and no exceptions: "
+        "90 new, 1 still open."
     )
 
 

@@ -292,7 +292,7 @@ def test_old_reports_are_said_with_the_age_that_was_allowed():
     said = wording.complete(summary(stale=2, max_report_age_hours=48))
 
     assert said.endswith(
-        " 2 reports were older than 48 hours when fetched: nothing is known of their users."
+        " 2 reports were older than 48 hours when fetched: they decide nothing about their users."
     )
 
 
@@ -378,6 +378,35 @@ def test_only_the_findings_that_were_asked_about_are_said_to_be_unchecked():
         ("user deleted", 0),
         ("not checked", 2),
     ]
+
+
+def test_users_whom_a_report_says_nothing_of_are_asked_about_apart():
+    """
+    A report too old gives no verdict, and what its account said when asked counts for no exception.
+    """
+    told = summary(
+        checks=(total(failed=3, unknown=9),),
+        findings_by_confirmation={"still-open": 6, "user-deleted": 2, "not-checked": 4},
+        unclear_by_confirmation={"still-open": 5, "user-deleted": 1, "not-checked": 3},
+    )
+    asked = describe_asked(told)
+
+    assert (asked.number, dict(asked.answers)) == (
+        3,
+        {
+            "still open": 1,
+            "fixed since the report": 0,
+            "password removed": 0,
+            "user deleted": 1,
+            "not checked": 1,
+        },
+    )
+    assert asked.unclear == [("still open", 5), ("user deleted", 1)]
+    said = wording.conclude(told)
+    assert "can sign in with a password alone; 1 no longer could when asked" in said
+    assert (
+        "when asked, 5 users whom no verdict is given on had a password and no MFA device" in said
+    )
 
 
 def test_a_scope_says_who_declared_it_and_what_was_not_read():
