@@ -12,7 +12,7 @@ from scanner.evidence.tables import FINDINGS, HISTORY
 from scanner.frameworks import Control, bind_checks
 from scanner.model import ROOT_USER
 from scanner.reports.cells import Link
-from scanner.reports.census import list_root_checks
+from scanner.reports.census import list_root_checks, mark_stale
 from scanner.reports.extras import Extras
 from scanner.reports.links import (
     LINK_LIMIT,
@@ -34,11 +34,18 @@ from scanner.reports.tables import (
     list_user_columns,
 )
 from scanner.reports.widths import ACCEPTANCE_WIDTHS, WIDTHS
-from scanner.reports.wording import NO_PREVIOUS_RUN
+from scanner.reports.wording import NO_PREVIOUS_RUN, describe_result
 
 Contents = Iterator[tuple[TableLayout, Iterable[Batch]]]
 
 CONSOLE = "console"
+
+REPORT = "report"
+"""
+The column that marks the rows of accounts whose report was too old. A run without any has none.
+"""
+
+_TOO_OLD = "too old: no verdict"
 
 _MARKED = frozenset({"verdict", "severity", "outcome", "state"})
 
@@ -68,11 +75,11 @@ def list_contents(run: StoredRun, extras: Extras) -> Contents:
     Notes are taken while the findings are read, so that what is left of them is known after that.
     """
     yield _lay_out_findings(), _batch_findings(run, extras.notes)
-    columns = list_user_columns(run)
+    columns = [*list_user_columns(run), *_list_marks(run)]
     checks = frozenset(total.check for total in run.summary.checks)
     yield (
         TableLayout("Users", columns, "No account was read", WIDTHS, checks, frozen=2),
-        batch_frames(batch_users(run)),
+        batch_frames(_mark_old(run, batch_users(run))),
     )
     yield _lay_out_accounts(run), _batch_accounts(run)
     yield _lay_out_root(run), _batch_root(run)
@@ -91,6 +98,24 @@ def list_contents(run: StoredRun, extras: Extras) -> Contents:
             LEFT_OVER, LEFT_OVER_COLUMNS, "No note is left over", WIDTHS, entries=ENTRIES, frozen=1
         )
         yield layout, _batch_left(extras.notes)
+
+
+def _list_marks(run: StoredRun) -> list[str]:
+    return [REPORT] if run.summary.stale else []
+
+
+def _mark_old(run: StoredRun, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """
+    Yield tables with a word on each row that a report too old has brought: what it says was true once.
+    """
+    if not run.summary.stale:
+        yield from frames
+        return
+    accounts = run.accounts()
+    old = accounts.loc[mark_stale(accounts), "account_id"]
+    for frame in frames:
+        is_old = frame["account_id"].isin(old)
+        yield frame.assign(**{REPORT: pd.Series(_TOO_OLD, frame.index, dtype="str").where(is_old)})
 
 
 def _batch_left(notes: Notes) -> Iterator[Batch]:
@@ -147,14 +172,14 @@ def _address(partition: str, account: str, user: object) -> str | None:
 
 
 def _lay_out_accounts(run: StoredRun) -> TableLayout:
-    columns = [*(str(name) for name in run.accounts().columns), CONSOLE]
+    columns = [*(str(name) for name in run.accounts().columns), *_list_marks(run), CONSOLE]
     marked = _MARKED | set(list_account_checks(run))
     empty = "The organization lists no accounts"
     return TableLayout("Accounts", columns, empty, WIDTHS, marked, frozen=2)
 
 
 def _batch_accounts(run: StoredRun) -> Iterator[Batch]:
-    accounts = run.accounts()
+    [accounts] = _mark_old(run, [run.accounts()])
     partition = run.summary.partition
     addresses = [address_account(partition, account) for account in accounts["account_id"]]
     links = [
@@ -167,7 +192,8 @@ def _batch_accounts(run: StoredRun) -> Iterator[Batch]:
 
 def _lay_out_root(run: StoredRun) -> TableLayout:
     checks = list_root_checks(run.summary)
-    columns = ["account_id", "account_name", "ou_path", *_ROOT_COLUMNS, *checks]
+    about = ("account_id", "account_name", "ou_path", *_list_marks(run))
+    columns = [*about, *_ROOT_COLUMNS, *checks]
     return TableLayout("Root", columns, "No account was read", WIDTHS, frozenset(checks), frozen=2)
 
 
@@ -177,7 +203,7 @@ def _batch_root(run: StoredRun) -> Iterator[Batch]:
     """
     accounts = run.accounts().set_index("account_id")[["name", "ou_path"]]
     columns = list(_lay_out_root(run).columns)
-    for frame in run.users():
+    for frame in _mark_old(run, run.users()):
         roots = frame[frame["is_root"].fillna(value=False)]
         if roots.empty:
             continue
@@ -190,6 +216,8 @@ def _batch_root(run: StoredRun) -> Iterator[Batch]:
 
 EDITIONS = "other_editions"
 
+RESULT = "result"
+
 
 def _list_crossed(run: StoredRun) -> list[str]:
     return [bound.name for bound in bind_checks(run.frameworks)]
@@ -197,15 +225,22 @@ def _list_crossed(run: StoredRun) -> list[str]:
 
 def _lay_out_controls(run: StoredRun) -> TableLayout:
     checks = _list_crossed(run)
-    columns = [*(str(name) for name in run.controls().columns), EDITIONS, *checks]
+    columns = [*_list_control_columns(run), *checks]
     return TableLayout(
         "Controls", columns, "No framework was chosen", WIDTHS, _MARKED, frozenset(checks), frozen=3
     )
 
 
+def _list_control_columns(run: StoredRun) -> list[str]:
+    """
+    Return the stored columns, the result in words, and the ids in other editions.
+    """
+    return [*(str(name) for name in run.controls().columns), RESULT, EDITIONS]
+
+
 def _cross(run: StoredRun) -> pd.DataFrame:
     """
-    Return the controls with their ids in other editions, and D or S under each check that bears on them.
+    Return the controls with their result in words, their ids in other editions, and D or S under each check.
     """
     controls = {
         (framework.id, control.id): control
@@ -214,10 +249,22 @@ def _cross(run: StoredRun) -> pd.DataFrame:
     }
     frame = run.controls()
     rows = [controls.get(key) for key in zip(frame["framework"], frame["control_id"], strict=True)]
-    crossed = frame.assign(**{EDITIONS: pd.array([_say_editions(row) for row in rows], "string")})
+    crossed = frame.assign(
+        **{
+            RESULT: pd.array(_say_results(run, frame), "string"),
+            EDITIONS: pd.array([_say_editions(row) for row in rows], "string"),
+        }
+    )
     for check in _list_crossed(run):
         crossed[check] = pd.array([_mark(row, check) for row in rows], "string")
     return crossed
+
+
+def _say_results(run: StoredRun, controls: pd.DataFrame) -> list[str]:
+    frameworks = {framework.id: framework for framework in run.frameworks}
+    return [
+        describe_result(frameworks[str(row["framework"])], row) for row in list_records(controls)
+    ]
 
 
 def _say_editions(control: Control | None) -> str | None:

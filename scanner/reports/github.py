@@ -9,15 +9,18 @@ GitHub makes no links, mentions, references or emoji of them.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from scanner.checks import title_check
 from scanner.evidence import StoredRun
 from scanner.evidence.store import write_file
-from scanner.model import Severity, Verdict
+from scanner.model import Severity
 from scanner.reports.breakdown import count_findings, sum_by_account
+from scanner.reports.census import mark_stale
+from scanner.reports.control_pages import RESULTS, count_results
 from scanner.reports.facts import describe_signature, describe_verdicts, list_coverage, list_users
 from scanner.reports.naming import claim, name_document
 from scanner.reports.tables import list_records
@@ -26,13 +29,13 @@ from scanner.reports.wording import (
     MISSING,
     NO_PREVIOUS_RUN,
     TITLE,
-    VERDICTS,
     complete,
     conclude,
     count,
     describe_accepted,
     describe_moves,
     describe_parent,
+    format_age,
     format_moment,
     list_changes,
     list_notices,
@@ -194,7 +197,22 @@ def _write_unread(run: StoredRun) -> Iterator[str]:
     yield ""
     if unread.empty:
         yield "None."
-        return
+    else:
+        yield from _tabulate_unread(unread)
+    old = accounts[mark_stale(accounts)]
+    if not old.empty:
+        yield from ("", "## Accounts whose report was too old", "")
+        rows = [
+            (quote(account), quote(name or ""), format_age(int(age)))
+            for account, name, age in old[["account_id", "name", "report_age_seconds"]]
+            .head(_UNREAD)
+            .itertuples(index=False)
+        ]
+        yield from _tabulate(("Account", "Name", "Age when fetched"), rows, texts=3)
+        yield from _say_more(len(old) - _UNREAD, "account")
+
+
+def _tabulate_unread(unread: pd.DataFrame) -> Iterator[str]:
     rows = [
         tuple(
             quote(str(record[name] or ""))
@@ -207,16 +225,15 @@ def _write_unread(run: StoredRun) -> Iterator[str]:
 
 
 def _write_controls(run: StoredRun) -> Iterator[str]:
-    counted: dict[str, Counter[str]] = {}
-    for record in list_records(run.controls()):
-        counted.setdefault(str(record["framework"]), Counter())[str(record["verdict"])] += 1
+    records = list_records(run.controls())
+    counted = [(framework.id, count_results(framework, records)) for framework in run.frameworks]
     rows = [
-        (quote(framework), *(verdicts[verdict] for verdict in Verdict))
-        for framework, verdicts in list(counted.items())[:_FRAMEWORKS]
+        (quote(framework), *(results[result] for result, _ in RESULTS))
+        for framework, results in counted[:_FRAMEWORKS]
     ]
     yield "## Controls by result"
     yield ""
-    yield from _tabulate(("Framework", *VERDICTS.values()), rows, texts=1)
+    yield from _tabulate(("Framework", *(words for _, words in RESULTS)), rows, texts=1)
     yield from _say_more(len(counted) - _FRAMEWORKS, "framework")
     yield from ("", "Whether a requirement is met is for the assessor to determine.")
 

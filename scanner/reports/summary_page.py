@@ -286,7 +286,9 @@ def _describe_unit(path: str, figures: Counter[str]) -> dict[str, Any]:
     number, without = figures[CONSOLE], figures[WITHOUT]
     rate = without / number if number else None
     said = f"{without:,} of {count(number, 'console user')} without MFA"
-    if not figures["known"]:
+    if not figures["due"]:
+        said = "No account here was to be read"
+    elif not figures["known"]:
         said = "Not known: no account was read, or by a report that was too old"
     elif figures["known"] < figures["due"]:
         said += f", in {figures['known']:,} of {count(figures['due'], 'account')}"

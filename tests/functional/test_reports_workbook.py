@@ -1,7 +1,7 @@
 import json
 import re
 import zipfile
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import openpyxl
 import pytest
@@ -11,7 +11,10 @@ from openpyxl.chart import LineChart
 from scanner.evidence import StoredRun
 from scanner.evidence.tables import FINDINGS
 from scanner.model import Selection
+from scanner.reports import FORMATS
 from scanner.reports.sheets import INK, PAPER
+from scanner.reports.tables import list_records
+from scanner.reports.wording import describe_result
 from scanner.reports.workbook import render_workbook
 
 SHEETS = [
@@ -571,3 +574,41 @@ def test_a_run_that_was_resumed_lists_its_parts_in_the_workbook(tmp_path):
     assert said["Part 2 of 3"] == "from 2026-11-24 11:15 UTC, and ended without notice"
     assert said["Part 3 of 3"] == "2026-11-24 12:15 UTC to 2026-11-24 12:20 UTC"
     assert any("collected in 3 parts, not at once" in text for text in texts(summary))
+
+
+def test_rows_of_a_report_that_was_too_old_say_so(tmp_path):
+    """
+    What such a report shows was true once and decides nothing: accounts, users and root users are marked.
+    """
+    accounts = [
+        *fixture.ordinary(),
+        fixture.Listed(
+            "888888888888",
+            "old-report",
+            people=(fixture.Person("zoe", mfa="false", live=fixture.OPEN),),
+            age=timedelta(hours=30),
+        ),
+    ]
+    run, path = draw(tmp_path / "run", accounts)
+    workbook = openpyxl.load_workbook(path)
+
+    for name in ("Accounts", "Users", "Root"):
+        said = {row["account_id"]: row["report"] for row in records(workbook[name])}
+        assert said.pop("888888888888") == "too old: no verdict", name
+        assert set(said.values()) == {None}, name
+    (page,) = FORMATS["github"](run, tmp_path)
+    assert "| `888888888888` | `old-report` | 30 h 00 min |" in page.read_text()
+
+
+def test_a_control_has_its_result_in_words(ordinary):
+    """
+    The words of the PDF, beside the verdict that machines read.
+    """
+    run, workbook = ordinary
+    rows = {(row["framework"], row["control_id"]): row for row in records(workbook["Controls"])}
+
+    for framework in run.frameworks:
+        for control in list_records(run.controls()):
+            if control["framework"] == framework.id:
+                row = rows[framework.id, control["control_id"]]
+                assert row["result"] == describe_result(framework, control)
