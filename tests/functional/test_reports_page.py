@@ -380,11 +380,11 @@ def test_every_figure_is_that_of_the_summary(browser, runs):
     ]
     assert users[1:] == due
     assert counts == {words: print_number(number) for words, number in list_changes(summary)}
-    assert [[row[0].partition(" ")[0], *row[2:]] for row in trend[1:]] == [
+    assert [[row[0].split()[0], *row[2:]] for row in trend[1:]] == [
         [
             point.period,
             *map(print_number, (point.exceptions, point.accepted, point.console)),
-            f"{point.collected} of {point.listed}",
+            f"{point.read} of {point.due}",
         ]
         for point in summary.trend
     ]

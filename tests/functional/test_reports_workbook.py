@@ -597,7 +597,7 @@ def test_rows_of_a_report_that_was_too_old_say_so(tmp_path):
         assert said.pop("888888888888") == "too old: no verdict", name
         assert set(said.values()) == {None}, name
     (page,) = FORMATS["github"](run, tmp_path)
-    assert "| `888888888888` | `old-report` | 30 h 00 min |" in page.read_text()
+    assert "| `888888888888` | `old-report` | 30 h 01 min |" in page.read_text()
 
 
 def test_a_control_has_its_result_in_words(ordinary):
