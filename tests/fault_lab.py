@@ -16,7 +16,7 @@ import random
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -103,7 +103,11 @@ class TakingTurns:
         self._dice = dice
 
     def run(
-        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+        self,
+        jobs: Iterable[Steps[T] | None],
+        *,
+        source: Steps[T] | None = None,
+        must_stop: Callable[[], bool] = lambda: False,  # noqa: ARG002 - nobody asks
     ) -> Generator[T, None, None]:
         """
         Drive every job to its end. See `Executor.run`.

@@ -64,7 +64,11 @@ class StopsAfter(Serial):
         self.accounts = accounts
 
     def run(
-        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+        self,
+        jobs: Iterable[Steps[T] | None],
+        *,
+        source: Steps[T] | None = None,
+        must_stop: Callable[[], bool] = lambda: False,  # noqa: ARG002 - nobody asks
     ) -> Generator[T, None, None]:
         """
         Drive the first jobs to their end.
@@ -83,7 +87,11 @@ class Crashes(StopsAfter):
     """
 
     def run(
-        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+        self,
+        jobs: Iterable[Steps[T] | None],
+        *,
+        source: Steps[T] | None = None,
+        must_stop: Callable[[], bool] = lambda: False,  # noqa: ARG002 - nobody asks
     ) -> Generator[T, None, None]:
         """
         Drive the first jobs to their end.
