@@ -97,24 +97,28 @@ class Simulator:
         with self._gateway.lock:
             return dict(self._gateway.requests)
 
-    def credentials_for(self, account_id: str, *, as_user: bool = False) -> Credentials:
+    def credentials_for(
+        self, account_id: str, *, as_user: bool = False, sign_in: int = 1
+    ) -> Credentials:
         """
         Return an administrator's credentials in any account: a role session's, or a user's long-term key.
 
-        Raises `SettingsError` when the world has no such account.
+        Each further `sign_in` hands out other ones. Raises `SettingsError` when the world has no such account.
         """
         if account_id not in self.world.by_id:
             raise SettingsError(f"no account of the organization is {account_id}")
         with self._gateway.lock:
-            return self._sessions.caller_for(account_id, as_user=as_user).credentials
+            return self._sessions.caller_for(
+                account_id, as_user=as_user, sign_in=sign_in
+            ).credentials
 
-    def environment(self, account_id: str | None = None) -> dict[str, str]:
+    def environment(self, account_id: str | None = None, *, sign_in: int = 1) -> dict[str, str]:
         """
         Return the environment variables that make an AWS SDK sign as an account's administrator.
 
         The management account's when none is given. Not the endpoint: a scan must be told that by hand.
         """
-        credentials = self.credentials_for(account_id or self.world.management_id)
+        credentials = self.credentials_for(account_id or self.world.management_id, sign_in=sign_in)
         variables = {
             "AWS_ACCESS_KEY_ID": credentials.access_key,
             "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
