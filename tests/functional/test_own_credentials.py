@@ -81,7 +81,8 @@ def test_credentials_that_end_while_aws_lists_keep_what_was_read(scanning):
     """
     There is no list, so there is no run yet; the printed command lists anew and reads nothing twice.
     """
-    slow = Fault(FaultKind.THROTTLE, operation="organizations:ListAccounts", page=5, times=5)
+    listing = "organizations:ListAccounts"
+    slow = Fault(FaultKind.SLOW_BODY, operation=listing, after=5, times=1, seconds=3.0)
     plan = FaultPlan((*end_after(40).faults, slow))
     with scanning(WORLD, plan, report_seconds=0.0) as scanner:
         first = scanner.scan("--workers", "2")
