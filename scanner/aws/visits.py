@@ -14,6 +14,7 @@ from scanner.aws.calls import Answer, CallLog, Pauses, call_once, is_passing, re
 from scanner.aws.clients import Clients, acting_as
 from scanner.aws.faults import CallError, Fault, classify
 from scanner.aws.policy import SESSION_POLICY
+from scanner.aws.timing import SharedQuota
 from scanner.confirmation import GET_LOGIN_PROFILE, LIST_MFA_DEVICES, LIST_USER_TAGS
 from scanner.interfaces import Clock
 from scanner.model import Account, Caller, ReasonCode, show
@@ -75,6 +76,7 @@ class Visitor:
         self._caller = caller
         self._roles = roles
         self._ended: tuple[str, Fault] | None = None
+        self._quota = SharedQuota(clock)
 
     def name_role(self, account: Account) -> str | None:
         """
@@ -105,6 +107,15 @@ class Visitor:
         if role is None:
             visit.credentials = self._clients.own
             return
+        try:
+            visit.credentials = yield from self._assume(visit, role)
+        except CallError as exc:
+            # An expired token here is ours, not the account's: nothing was entered yet.
+            if exc.fault.code not in _SESSION_ENDS:
+                raise
+            yield from self._lose_own(visit, exc.fault)
+
+    def _assume(self, visit: Visit, role: str) -> Pauses[Credentials]:
         arguments = {
             "RoleArn": role,
             "RoleSessionName": self._roles.session_name,
@@ -114,10 +125,13 @@ class Visitor:
         if self._roles.external_id is not None:
             arguments["ExternalId"] = self._roles.external_id
 
+        def take_turn() -> float:
+            pause = self._quota.ask()
+            visit.deadline += pause  # the others' calls are not this account's time
+            return pause
+
         def assume() -> Credentials:
-            answer = call_once(
-                "sts:AssumeRole", self._clients.sts.assume_role, visit.log, **arguments
-            )
+            answer = self._call_sts(visit.log, arguments)
             held = answer.get("Credentials") or {}
             if not all(held.get(key) for key in ("AccessKeyId", "SecretAccessKey", "SessionToken")):
                 raise CallError(describe_bad_answer("sts:AssumeRole", "it holds no credentials"))
@@ -126,13 +140,18 @@ class Visitor:
                 raise CallError(_wrong_account(entered))
             return Credentials(held["AccessKeyId"], held["SecretAccessKey"], held["SessionToken"])
 
+        return (yield from retry(assume, self._clock, visit.deadline, turn=take_turn))
+
+    def _call_sts(self, log: CallLog, arguments: Mapping[str, Any]) -> Answer:
+        began = self._clock.monotonic()
         try:
-            visit.credentials = yield from retry(assume, self._clock, visit.deadline)
+            answer = call_once("sts:AssumeRole", self._clients.sts.assume_role, log, **arguments)
         except CallError as exc:
-            # An expired token here is ours, not the account's: nothing was entered yet.
-            if exc.fault.code not in _SESSION_ENDS:
-                raise
-            yield from self._lose_own(visit, exc.fault)
+            if exc.fault.code is ReasonCode.THROTTLED:
+                self._quota.refuse(began)
+            raise
+        self._quota.grant()
+        return answer
 
     def _check_own(self) -> str:
         """

@@ -5,6 +5,7 @@ The front door: a request comes in, is authenticated, meets its faults, and gets
 import random
 import threading
 from collections import Counter
+from collections.abc import Mapping
 
 from scanner.simulator.calls import Call, read_call
 from scanner.simulator.estate import Estate
@@ -42,14 +43,14 @@ class Gateway:
         estate: Estate,
         sessions: SessionRegistry,
         desk: FaultDesk,
-        list_quota: TokenBucket | None,
+        quotas: Mapping[str, TokenBucket],
     ) -> None:
         world = estate.world
         self._world = world
         self._clock = estate.clock
         self._sessions = sessions
         self._desk = desk
-        self._list_quota = list_quota
+        self._quotas = quotas
         self._iam = IdentityService(estate)
         self._services: dict[Service, IdentityService | TokenService | OrganizationsService] = {
             Service.IAM: self._iam,
@@ -123,8 +124,11 @@ class Gateway:
         return result
 
     def _check_quota(self, call: Call) -> None:
-        if self._list_quota is None or call.operation != LIST or self._list_quota.take():
+        quota = self._quotas.get(call.operation)
+        if quota is None or quota.take():
             return
+        if call.operation == ASSUME:
+            raise ServiceError("Throttling", "Rate exceeded", 400)
         raise ServiceError(
             "Throttling",
             "You have sent too many requests in too short a period of time.",

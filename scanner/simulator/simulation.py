@@ -12,6 +12,7 @@ from scanner.simulator.clock import SimulatedClock
 from scanner.simulator.estate import Estate
 from scanner.simulator.faults import NO_FAULTS, FaultDesk, FaultPlan
 from scanner.simulator.gateway import Gateway
+from scanner.simulator.kinds import ASSUME, LIST
 from scanner.simulator.quotas import TokenBucket
 from scanner.simulator.server import HOST, Server
 from scanner.simulator.sessions import Credentials, SessionRegistry
@@ -26,9 +27,9 @@ class Simulator:
     Serves a world over HTTP while it is entered as a context.
 
     `report_seconds` is how long an account takes to make a credential report, `latency` how long
-    every answer is held back, and `list_rate` how many ListAccounts calls a second are let through
-    (AWS publishes 8), without a limit when None. `world` is the given one with the plan's faults
-    worked in.
+    every answer is held back, `list_rate` how many ListAccounts calls a second are let through
+    (AWS publishes 8) and `assume_rate` how many AssumeRole calls, without a limit when None. `world` is
+    the given one with the plan's faults worked in.
     """
 
     def __init__(  # noqa: PLR0913 - each has a default that suits most
@@ -40,6 +41,7 @@ class Simulator:
         report_seconds: float = 0.2,
         latency: float = 0.0,
         list_rate: float | None = None,
+        assume_rate: float | None = None,
         clock: SimulatedClock | None = None,
     ) -> None:
         self.world = shape_world(world, plan)
@@ -56,7 +58,11 @@ class Simulator:
             self._estate,
             self._sessions,
             FaultDesk(plan),
-            None if list_rate is None else TokenBucket(list_rate),
+            {
+                operation: TokenBucket(rate)
+                for operation, rate in ((LIST, list_rate), (ASSUME, assume_rate))
+                if rate is not None
+            },
         )
         self._server = Server(
             self._gateway.answer, self.clock.signing_time, port=port, latency=latency
