@@ -52,9 +52,10 @@ class Gateway:
         self._desk = desk
         self._quotas = quotas
         self._iam = IdentityService(estate)
+        self._tokens = TokenService(world, sessions)
         self._services: dict[Service, IdentityService | TokenService | OrganizationsService] = {
             Service.IAM: self._iam,
-            Service.STS: TokenService(world, sessions),
+            Service.STS: self._tokens,
             Service.ORGANIZATIONS: OrganizationsService(world, estate.clock),
         }
         self._ids = random.Random(world.seed)
@@ -117,6 +118,9 @@ class Gateway:
 
     def _spoil(self, call: Call, account_id: str, result: bytes) -> bytes:
         for fault in self._desk.due(Stage.CONTENT, account_id, call.operation):
+            if fault.kind is FaultKind.FOREIGN_SESSION:
+                result = self._tokens.mix_up(call, result)
+                continue
             others = (other for other in self._world.by_id if other != account_id)
             result = spoil_content(fault, result, foreign_id=next(others, "000000000000"))
         for fault in self._desk.due(Stage.LISTING, account_id, call.operation):
