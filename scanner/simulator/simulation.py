@@ -59,7 +59,7 @@ class Simulator:
             self._sessions,
             FaultDesk(plan),
             {
-                operation: TokenBucket(rate)
+                operation: TokenBucket(rate, self.clock.monotonic)
                 for operation, rate in ((LIST, list_rate), (ASSUME, assume_rate))
                 if rate is not None
             },
