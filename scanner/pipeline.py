@@ -237,6 +237,7 @@ def _collect(sitting: _Sitting, lister: Steps[Listed] | None = None) -> None:
     progress = sitting.means.progress
     progress.stage("collect")
     is_whole = lister is None
+    read = 0
     try:
         run = sitting.means.executor.run(
             _name_jobs(sitting), source=lister, must_stop=progress.must_stop
@@ -249,11 +250,12 @@ def _collect(sitting: _Sitting, lister: Steps[Listed] | None = None) -> None:
                         progress.opened(sitting.store.folder)
                         progress.listed(end.accounts, end.selected)
                     case Collected() | NotCollected():
+                        read += 1
                         progress.collected(end)
     except (DiscoveryError, SettingsError, KeyboardInterrupt) as exc:
         # Accounts that were not begun, or did not end in time, have no outcome: they are found to be interrupted
         # when the folder is read.
-        _end(sitting, interrupted=True)
+        _end(sitting, interrupted=not is_whole or read < sitting.listing.selected)
         if not (is_whole and isinstance(exc, KeyboardInterrupt)):
             raise
     else:

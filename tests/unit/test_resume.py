@@ -342,6 +342,19 @@ def test_an_interrupted_run_is_completed_in_a_new_one(world):
     assert asked(world) == sorted([MANAGEMENT, ACCOUNT, THIRD])[1:]
 
 
+def test_a_scan_that_was_stopped_when_all_was_read_is_whole(world):
+    """
+    Those under way were the last ones: nothing is missing, so there is nothing to go on with.
+    """
+    world.executor = StopsAfter(3)
+
+    done = world.run()
+
+    assert done.summary.accounts.collected == 3
+    assert not done.summary.interrupted
+    assert done.summary.exit_status != 5
+
+
 def test_a_malformed_report_is_read_again_on_demand(world):
     """
     That it cannot be used is found when it is judged; the first one is kept.
