@@ -61,9 +61,10 @@ bench: setup checkers ## measure what a scan, judging and documents cost, in tim
 	@$(BIN)/python tools/bench_workbook.py
 	@$(BIN)/python tools/bench_documents.py
 
-faults: setup ## scan under 500 random fault plans (FAULT_SEED=N: other ones)
+faults: setup ## scan under 500 random fault plans (FAULT_SEED=N: other ones), and 5,000 accounts at once
 	@rm -rf build/faults
 	@PYTHONPATH=tests $(BIN)/python tests/fault_lab.py $(FAULT_SEED) 500 build/faults
+	@PYTHONPATH=tests $(BIN)/python tests/crowd_run.py 5000 build/faults/crowd
 
 test-lowest: setup checkers uv ## run every test with the oldest versions that pyproject.toml allows
 	@tools/test-lowest $(PYTEST_ARGS)

@@ -34,6 +34,11 @@ _BUSY = 0.9
 The share of one core from which on another thread would only be in the others' way.
 """
 
+_PATIENCE = 10.0
+"""
+Seconds for jobs that were begun to come to their end once the run is to stop.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class _Ended(Generic[T]):
@@ -56,17 +61,23 @@ class ThreadExecutor:
         self._spent = spent
 
     def run(
-        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+        self,
+        jobs: Iterable[Steps[T] | None],
+        *,
+        source: Steps[T] | None = None,
+        must_stop: Callable[[], bool] = lambda: False,
     ) -> Generator[T, None, None]:
         """
         Drive every job to its end, yielding what comes of each as it comes. See `Executor.run`.
         """
         crew = _Crew(_Limit(self._workers, self._spent), self._clock, iter(jobs), source)
         try:
-            while (end := crew.await_end()) is not None:
+            while (end := crew.await_end(must_stop)) is not None:
                 if isinstance(end, BaseException):
                     raise end
                 yield end.value
+            if crew.is_stopping:
+                raise KeyboardInterrupt
         finally:
             crew.dismiss()
 
@@ -135,13 +146,23 @@ class _Crew(Generic[T]):
         self._unread = 0
         self._has_timer = False
         self._is_over = False
+        self._until = math.inf
 
-    def await_end(self) -> _Ended[T] | BaseException | None:
+    @property
+    def is_stopping(self) -> bool:
+        """
+        Whether no job is begun any more, and those under way have a limit.
+        """
+        return self._until < math.inf
+
+    def await_end(self, must_stop: Callable[[], bool]) -> _Ended[T] | BaseException | None:
         """
         Return what came of the next job that is over, or what it raised; None when all are.
         """
         self._hire()
         while True:
+            if must_stop():
+                self._wind_down()
             try:
                 # Never without a bound: a Ctrl-C would otherwise wait for the next answer from AWS.
                 end = self._ends.get(timeout=_TICK)
@@ -164,6 +185,18 @@ class _Crew(Generic[T]):
             thread.join()
         for _, _, job in (*self._sources, *self._waiting):
             job.close()
+
+    def _wind_down(self) -> None:
+        """
+        Begin nothing more, and give what was begun a while to end. The source, which only brings more, ends here.
+        """
+        with self._changed:
+            self._until = self._clock.monotonic() + _PATIENCE
+            self._fresh = iter(())
+            for _, _, source in self._sources:
+                source.close()
+            self._sources.clear()
+            self._changed.notify_all()
 
     def _hire(self) -> None:
         """
@@ -207,10 +240,14 @@ class _Crew(Generic[T]):
             with self._changed:
                 due = self._clock.monotonic() + pause
                 is_first = due < self._find_due()
-                if pause <= 0 and is_first and not self._is_over:
+                is_source = job is self._source
+                if is_source and self.is_stopping:
+                    job.close()
+                    return None
+                if pause <= 0 and is_first and due < self._until and not self._is_over:
                     self._changed.notify()  # this step may have brought new jobs
                     continue
-                place = self._sources if job is self._source else self._waiting
+                place = self._sources if is_source else self._waiting
                 heapq.heappush(place, (due, next(self._order), job))
                 if is_first:
                     # Whoever minds the time minds it for a later one.
@@ -235,7 +272,8 @@ class _Crew(Generic[T]):
                         # Somebody else minds the time now, and may find more to do.
                         self._changed.notify()
                         return job
-                    if not (self._running or self._waiting or self._sources):
+                    due = max(self._find_due(), self._clock.monotonic())
+                    if not self._running and due >= self._until:
                         self._end(None)
                         return None
                 self._rest()
@@ -254,6 +292,8 @@ class _Crew(Generic[T]):
         What was begun goes before what was not, so that sessions stay short.
         """
         now = self._clock.monotonic()
+        if now >= self._until:
+            return None
         for waiting in (self._sources, self._waiting):
             if waiting and waiting[0][0] <= now:
                 return heapq.heappop(waiting)[2]
@@ -278,7 +318,7 @@ class _Crew(Generic[T]):
         Wait until something changes; one of those who wait minds when the next pause is over.
         """
         due = self._find_due()
-        if self._has_timer or due == math.inf or self._is_full():
+        if self._has_timer or due >= self._until or self._is_full():
             self._changed.wait()
             return
         self._has_timer = True

@@ -119,14 +119,19 @@ class Executor(Protocol):
     """
 
     def run(
-        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+        self,
+        jobs: Iterable[Steps[T] | None],
+        *,
+        source: Steps[T] | None = None,
+        must_stop: Callable[[], bool] = lambda: False,
     ) -> Generator[T, None, None]:
         """
         Drive every job to its end and yield what comes of each as it comes, in no promised order.
 
         `source` is a job that brings the others: it is begun first and goes on before them, and while it is under way
         `jobs` may yield None where there is none yet. Raises what a job raises. When the caller stops early,
-        unfinished jobs are closed.
+        unfinished jobs are closed. `must_stop` is asked all along: once it says so no job is begun any more, those
+        under way have some seconds to end, and `KeyboardInterrupt` is raised after them.
         """
         ...
 
@@ -196,5 +201,11 @@ class Progress(Protocol):
     def drawing(self, name: str, number: int, total: int) -> None:
         """
         Say which format's documents are drawn next: the first of `total` is number 1.
+        """
+        ...
+
+    def must_stop(self) -> bool:
+        """
+        Tell whether somebody wants the reading of accounts to stop. It is said once.
         """
         ...

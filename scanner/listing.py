@@ -63,6 +63,13 @@ class Listing:
         """
         return self._has_begun
 
+    @property
+    def selected(self) -> int:
+        """
+        How many accounts are to be read, as far as is known.
+        """
+        return len(self._begun)
+
     def hear(self, page: Mapping[str, Any]) -> None:
         """
         Take in one page of ListAccounts. Raises `DiscoveryError` where it lists what is no account.

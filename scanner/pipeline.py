@@ -237,8 +237,12 @@ def _collect(sitting: _Sitting, lister: Steps[Listed] | None = None) -> None:
     progress = sitting.means.progress
     progress.stage("collect")
     is_whole = lister is None
+    read = 0
     try:
-        with closing(sitting.means.executor.run(_name_jobs(sitting), source=lister)) as ends:
+        run = sitting.means.executor.run(
+            _name_jobs(sitting), source=lister, must_stop=progress.must_stop
+        )
+        with closing(run) as ends:
             for end in ends:
                 match end:
                     case Listed():
@@ -246,11 +250,12 @@ def _collect(sitting: _Sitting, lister: Steps[Listed] | None = None) -> None:
                         progress.opened(sitting.store.folder)
                         progress.listed(end.accounts, end.selected)
                     case Collected() | NotCollected():
+                        read += 1
                         progress.collected(end)
     except (DiscoveryError, SettingsError, KeyboardInterrupt) as exc:
-        # Accounts in flight finish their step and may have stored their outcome; the others have none,
-        # and are found to be interrupted when the folder is read.
-        _end(sitting, interrupted=True)
+        # Accounts that were not begun, or did not end in time, have no outcome: they are found to be interrupted
+        # when the folder is read.
+        _end(sitting, interrupted=not is_whole or read < sitting.listing.selected)
         if not (is_whole and isinstance(exc, KeyboardInterrupt)):
             raise
     else:

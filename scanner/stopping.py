@@ -48,8 +48,9 @@ class Stop:
     """
     Whether the command was told to stop, and whether it can do so now.
 
-    While tables are judged and sealed it cannot: a run half sealed would be of no use to anybody. `redeliver` is the
-    command that completes the delivery of a run that is finished, None before that.
+    While accounts are read it ends those that it has begun. While tables are judged and sealed it cannot stop: a run half
+    sealed would be of no use to anybody. `redeliver` is the command that completes the delivery of a run that is
+    finished, None before that.
     """
 
     asked: bool = False
@@ -154,9 +155,9 @@ class Watched:
 
     def stage(self, name: str) -> None:
         """
-        Hold signals back from judging to sealing. See `Progress`.
+        Hold signals back from the first account to the seal. See `Progress`.
         """
-        STOP.is_held = name in {"judge", "seal"}
+        STOP.is_held = name in {"collect", "stop", "judge", "seal"}
         self._watcher.stage(name)
         if STOP.is_due and not STOP.is_held:
             STOP.is_due = False
@@ -168,10 +169,20 @@ class Watched:
         """
         self._watcher.drawing(name, number, total)
 
+    def must_stop(self) -> bool:
+        """
+        Tell of a signal that came while accounts are read, and say that it was heard. See `Progress`.
+        """
+        if not STOP.is_due:
+            return False
+        STOP.is_due = False
+        self.stage("stop")
+        return True
+
 
 def interrupt(*_: object) -> None:
     """
-    Take a signal. The first raises `KeyboardInterrupt`, now or once the run is sealed; the second exits.
+    Take a signal. The first ends the work in good order, or raises `KeyboardInterrupt`; the second exits.
     """
     if STOP.asked:
         where = f"; what was collected is in {STOP.folder}" if STOP.folder else ""

@@ -108,7 +108,11 @@ class Serial:
     """
 
     def run(
-        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+        self,
+        jobs: Iterable[Steps[T] | None],
+        *,
+        source: Steps[T] | None = None,
+        must_stop: Callable[[], bool] = lambda: False,  # noqa: ARG002 - nobody asks
     ) -> Generator[T, None, None]:
         """
         Drive each job to its end.
@@ -156,6 +160,12 @@ class Silence:
         """
         Do nothing.
         """
+
+    def must_stop(self) -> bool:
+        """
+        Never ask for it.
+        """
+        return False
 
 
 PRESS = Press(

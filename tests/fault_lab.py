@@ -14,13 +14,15 @@ import json
 import os
 import random
 import shutil
+import socket
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from fake_scan import PRESS, Silence
@@ -50,9 +52,32 @@ from scanner.wiring import prepare_order
 DEADLINE = 120.0
 _CROSS_CHECK = 600.0
 _ONE_CALL = 60.0
+_WHOLE_SCAN = 1200.0
+"""
+Seconds for everything: the listing, and then the account that takes longest.
+"""
 _LOST = {FaultKind.CSV_BAD_VALUES}
 """
 Faults after which a user's verdict can be unknown, and must not be a pass.
+"""
+
+_STUMBLES = (
+    FaultKind.THROTTLE,
+    FaultKind.SERVER_ERROR,
+    FaultKind.UNAVAILABLE,
+    FaultKind.HTML,
+    FaultKind.RESET,
+    FaultKind.CUT_BODY,
+    FaultKind.BROKEN_BODY,
+    FaultKind.SLOW_BODY,
+)
+"""
+What a listing copes with once or twice.
+"""
+
+_FAILURES = (FaultKind.SERVER_ERROR, FaultKind.ACTION_DENIED, FaultKind.THROTTLE)
+"""
+What ends a listing where it lasts.
 """
 
 _HAS_A_REPORT = {
@@ -103,7 +128,11 @@ class TakingTurns:
         self._dice = dice
 
     def run(
-        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+        self,
+        jobs: Iterable[Steps[T] | None],
+        *,
+        source: Steps[T] | None = None,
+        must_stop: Callable[[], bool] = lambda: False,  # noqa: ARG002 - nobody asks
     ) -> Generator[T, None, None]:
         """
         Drive every job to its end. See `Executor.run`.
@@ -135,7 +164,8 @@ class Trial:
     One plan, and what is due: for each account the reasons that its faults amount to, empty where a scan copes.
 
     `is_listed` is None where the account list may be read or not. `lenient` holds accounts that may be read all the
-    same, `lost` those where a verdict may be unknown.
+    same, `lost` those where a verdict may be unknown. `look_ups` are those that DNS does not answer, counted from 1,
+    `skew` is how far AWS's clock is ahead of ours, and the rates are quotas that all accounts share.
     """
 
     world: World
@@ -144,6 +174,10 @@ class Trial:
     lost: set[str] = field(default_factory=set)
     lenient: set[str] = field(default_factory=set)
     is_listed: bool | None = True
+    look_ups: Collection[int] = ()
+    skew: timedelta = timedelta(0)
+    assume_rate: float | None = None
+    list_rate: float | None = None
 
 
 def draw_trial(dice: random.Random) -> Trial:
@@ -168,7 +202,24 @@ def draw_trial(dice: random.Random) -> Trial:
                 trial.lost.add(account.id)
     faults += _draw_common(dice, trial)
     trial.plan = FaultPlan(tuple(faults))
+    _draw_surroundings(dice, trial)
     return trial
+
+
+def _draw_surroundings(dice: random.Random, trial: Trial) -> None:
+    """
+    Draw what lies around the accounts: name resolution that fails, quotas, and a clock that is off.
+    """
+    if dice.random() < 0.2:
+        first = dice.randint(1, 5)
+        trial.look_ups = range(first, first + dice.randint(1, 3))
+    if dice.random() < 0.2:
+        trial.assume_rate = dice.choice((2.0, 5.0, 20.0))
+    if dice.random() < 0.2:
+        trial.list_rate = dice.choice((1.0, 8.0))
+    if dice.random() < 0.04:
+        trial.is_listed = False
+        trial.skew = timedelta(minutes=dice.choice((-20, 20)))
 
 
 def _draw_some(dice: random.Random) -> Iterator[Draw]:
@@ -191,14 +242,14 @@ def _draw_common(dice: random.Random, trial: Trial) -> Iterator[Fault]:
     """
     pages = -(-len(trial.world.accounts) // 20)
     management = trial.world.management_id
-    for kind in (FaultKind.THROTTLE, FaultKind.SERVER_ERROR, FaultKind.HTML, FaultKind.RESET):
-        if dice.random() < 0.15:
+    for kind in _STUMBLES:
+        if dice.random() < 0.1:
             page = dice.randint(1, pages) if FACTS[kind].stage is Stage.REFUSAL else None
             times = dice.randint(1, 2)
-            yield Fault(kind, management, LIST, times=times, page=page)
+            yield Fault(kind, management, LIST, times=times, page=page, seconds=0.2)
     if dice.random() < 0.06:
         trial.is_listed = False
-        yield Fault(FaultKind.SERVER_ERROR, management, LIST, page=dice.randint(1, pages))
+        yield Fault(dice.choice(_FAILURES), management, LIST, page=dice.randint(1, pages))
     if dice.random() < 0.2:
         operation = dice.choice(("iam:GetAccountSummary", "iam:ListMFADevices", "sts:AssumeRole"))
         yield Fault(FaultKind.THROTTLE, "*", operation, times=dice.randint(1, 2))
@@ -229,13 +280,39 @@ def signed_in(simulator: Simulator) -> Iterator[None]:
         os.environ.update(before)
 
 
+@contextmanager
+def resolving(silent: Collection[int]) -> Iterator[None]:
+    """
+    Let DNS answer, but for those look-ups.
+    """
+    answer, count = socket.getaddrinfo, itertools.count(1)
+
+    def look_up(*arguments: Any, **options: Any) -> Any:
+        if next(count) in silent:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return answer(*arguments, **options)
+
+    socket.getaddrinfo = look_up
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = answer
+
+
 def run_trial(trial: Trial, dice: random.Random, output: Path) -> Counter[str]:
     """
     Scan, and hold the outcome of every account against what is due. Returns how many had which outcome.
     """
     clock = VirtualClock()
-    simulated = SimulatedClock(clock.start, clock.monotonic)
-    with Simulator(trial.world, trial.plan, clock=simulated) as simulator, signed_in(simulator):
+    simulated = SimulatedClock(clock.start, clock.monotonic, skew=trial.skew)
+    made = Simulator(
+        trial.world,
+        trial.plan,
+        clock=simulated,
+        assume_rate=trial.assume_rate,
+        list_rate=trial.list_rate,
+    )
+    with made as simulator, signed_in(simulator), resolving(trial.look_ups):
         overrides: dict[str, dict[str, object]] = {
             "aws": {
                 "endpoint_url": simulator.url,
@@ -274,6 +351,7 @@ def run_trial(trial: Trial, dice: random.Random, output: Path) -> Counter[str]:
             clients.sts.close()
             clients.organizations.close()
         assert trial.is_listed is not False, "the list could not have been read whole"
+        assert clock.seconds <= _WHOLE_SCAN, f"the scan took {clock.seconds:.0f} seconds"
         return check(trial, simulator.world, StoredRun(folder))
 
 
@@ -302,6 +380,8 @@ def check(trial: Trial, world: World, run: StoredRun) -> Counter[str]:
     missed = [code for code in got.values() if code not in {"collected", "not-active", "excluded"}]
     if missed or summary.unknown_verdicts or not read:
         assert summary.exit_status == 3, summary.exit_status
+    elif any(account in read for account, _ in world.offenders()):
+        assert summary.exit_status == 1, summary.exit_status
     else:
         assert summary.exit_status in {0, 1}, summary.exit_status
     return Counter(got.values())
@@ -359,6 +439,7 @@ def main(seed: int, plans: int, base: Path) -> None:
             outcomes += run_trial(trial, dice, output)
         except AssertionError as exc:
             print(f"seed {seed}, plan {number}: {exc}; see {output}")  # noqa: T201
+            print(trial.look_ups, trial.skew, trial.assume_rate, trial.list_rate)  # noqa: T201
             print(trial.plan.serialise())  # noqa: T201
             raise SystemExit(1) from exc
         shutil.rmtree(output, ignore_errors=True)

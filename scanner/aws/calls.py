@@ -69,16 +69,21 @@ def retry(
     deadline: float,
     *,
     when: Callable[[Fault], bool] = is_passing,
+    turn: Callable[[], float] = lambda: 0.0,
 ) -> Pauses[T]:
     """
     Make one call, again while its fault may pass and the deadline (monotonic seconds) allows.
 
-    Yields the pauses and returns the answer, or raises the last `CallError`. tenacity's own loop keeps its
+    Each time `turn` is asked first in how many seconds to ask it again, until it says 0; the deadline moves by what that
+    takes. Yields the pauses and returns the answer, or raises the last `CallError`. tenacity's own loop keeps its
     state in the thread, and these steps move from thread to thread: only its waiting times are used.
     """
     attempt = 0
     while True:
         attempt += 1
+        while pause := turn():
+            deadline += pause
+            yield pause
         try:
             return call()
         except CallError as exc:

@@ -23,6 +23,7 @@ from botocore.config import Config
 from botocore.credentials import CredentialProvider, Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError
 
+from scanner.aws.connections import limit_answers
 from scanner.errors import SettingsError
 
 _CURRENT: ContextVar[Credentials] = ContextVar("credentials of the account at work")
@@ -61,9 +62,9 @@ def connect(
         session, own = _open_session(profile, region, endpoint)
         options = _describe(session, endpoint, connections=workers + 2, attempts=1)
         return Clients(
-            sts=session.client("sts", **options),
-            organizations=session.client("organizations", **options),
-            iam=_session_of_accounts().client("iam", **options),
+            sts=limit_answers(session.client("sts", **options)),
+            organizations=limit_answers(session.client("organizations", **options)),
+            iam=limit_answers(_session_of_accounts().client("iam", **options)),
             own=own,
         )
     except BotoCoreError as exc:

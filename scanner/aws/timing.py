@@ -3,12 +3,17 @@ When to call AWS next: as often as it grants one kind of call to a whole organiz
 """
 
 import random
+import threading
 from collections import deque
 
 from scanner.interfaces import Clock
 
 _SLOWER = 0.8
 _FASTER = 1.005
+
+_IN_A_ROW = 3
+_LEAST = 2.0
+_FASTER_TOGETHER = 1.01
 
 
 class Quota:
@@ -43,6 +48,67 @@ class Quota:
         """
         self._rate = self._published if self._rate is None else self._rate * _SLOWER
         self._next = self._clock.monotonic() + 1 / self._rate
+
+
+class SharedQuota:
+    """
+    As fast as many accounts' work asks, until AWS refuses whoever calls; from then on about as fast as AWS grants.
+
+    What AWS grants is not published for every call. It is first taken to be what was granted in the last second; a call that
+    is refused although it kept to that makes it slower by a fifth, and one that is granted faster by a hundredth. Three
+    refusals in a row begin it: AWS also refuses single accounts, which must cost the others nothing. Any thread may use it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._granted: deque[float] = deque(maxlen=1000)
+        self._in_a_row = 0
+        self._rate: float | None = None
+        self._next = self._last = self._slowed = 0.0
+
+    def ask(self) -> float:
+        """
+        Return 0 where a call may be made now, else in how many seconds to ask again.
+        """
+        with self._lock:
+            now = self._clock.monotonic()
+            if self._rate is None:
+                return 0.0
+            if now >= self._next:
+                self._next = now + 1 / self._rate
+                return 0.0
+            # Whoever waits asks again one after the other: the rate may be another one by then.
+            self._last = max(self._last + 1 / self._rate, self._next)
+            return self._last - now
+
+    def grant(self) -> None:
+        """
+        Say that AWS answered a call.
+        """
+        with self._lock:
+            self._granted.append(self._clock.monotonic())
+            self._in_a_row = 0
+            if self._rate is not None:
+                self._rate *= _FASTER_TOGETHER
+
+    def refuse(self, began: float) -> None:
+        """
+        Say that AWS refused a call, made at `began`, for being one too many.
+        """
+        with self._lock:
+            now = self._clock.monotonic()
+            self._in_a_row += 1
+            if self._rate is None:
+                if self._in_a_row < _IN_A_ROW:
+                    return
+                self._rate = max(_LEAST, sum(moment > now - 1 for moment in self._granted))
+            elif began > self._slowed:
+                self._rate = max(_LEAST, self._rate * _SLOWER)
+            else:
+                return  # it was made before the others slowed down
+            self._slowed = now
+            self._next = now + 1 / self._rate
 
 
 class UsualTime:

@@ -12,8 +12,9 @@ from botocore.credentials import Credentials
 
 from scanner.aws.calls import Answer, CallLog, Pauses, call_once, is_passing, retry
 from scanner.aws.clients import Clients, acting_as
-from scanner.aws.faults import CallError, Fault
+from scanner.aws.faults import CallError, Fault, classify
 from scanner.aws.policy import SESSION_POLICY
+from scanner.aws.timing import SharedQuota
 from scanner.confirmation import GET_LOGIN_PROFILE, LIST_MFA_DEVICES, LIST_USER_TAGS
 from scanner.interfaces import Clock
 from scanner.model import Account, Caller, ReasonCode, show
@@ -24,6 +25,8 @@ The shortest session AWS grants, and enough for one account.
 """
 
 _ENTRIES = 3
+_OWN = "the caller's credentials"
+_SESSION_ENDS = frozenset({ReasonCode.ROLE_CHAIN_EXPIRED, ReasonCode.CALLER_EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +51,23 @@ class RolePlan:
 class Visit:
     """
     What is known while one account is being asked. `deadline` is in monotonic seconds.
+
+    `own_key` is the caller's access key at its last entry.
     """
 
     account: Account
     log: CallLog
     deadline: float
     entries: int = 0
+    own_key: str = ""
     credentials: Credentials | None = field(default=None, repr=False)
 
 
 class Visitor:
     """
     Enters accounts with the caller's own credentials (the caller's account) or a role (all others), and calls IAM there.
+
+    Once the caller's credentials have ended nobody is entered any more, until their source hands out others.
     """
 
     def __init__(self, clients: Clients, clock: Clock, *, caller: Caller, roles: RolePlan) -> None:
@@ -67,6 +75,8 @@ class Visitor:
         self._clock = clock
         self._caller = caller
         self._roles = roles
+        self._ended: tuple[str, Fault] | None = None
+        self._quota = SharedQuota(clock)
 
     def name_role(self, account: Account) -> str | None:
         """
@@ -88,13 +98,24 @@ class Visitor:
         """
         Take the caller's own credentials for the caller's own account, and a role's for any other.
 
-        Raises `CallError` when the role cannot be assumed, or what is handed out is another account's.
+        Raises `CallError` when the role cannot be assumed, what is handed out is another account's, or the caller's
+        credentials have ended.
         """
         visit.entries += 1
+        visit.own_key = self._check_own()
         role = self.name_role(visit.account)
         if role is None:
             visit.credentials = self._clients.own
             return
+        try:
+            visit.credentials = yield from self._assume(visit, role)
+        except CallError as exc:
+            # An expired token here is ours, not the account's: nothing was entered yet.
+            if exc.fault.code not in _SESSION_ENDS:
+                raise
+            yield from self._lose_own(visit, exc.fault)
+
+    def _assume(self, visit: Visit, role: str) -> Pauses[Credentials]:
         arguments = {
             "RoleArn": role,
             "RoleSessionName": self._roles.session_name,
@@ -104,10 +125,13 @@ class Visitor:
         if self._roles.external_id is not None:
             arguments["ExternalId"] = self._roles.external_id
 
+        def take_turn() -> float:
+            pause = self._quota.ask()
+            visit.deadline += pause  # the others' calls are not this account's time
+            return pause
+
         def assume() -> Credentials:
-            answer = call_once(
-                "sts:AssumeRole", self._clients.sts.assume_role, visit.log, **arguments
-            )
+            answer = self._call_sts(visit.log, arguments)
             held = answer.get("Credentials") or {}
             if not all(held.get(key) for key in ("AccessKeyId", "SecretAccessKey", "SessionToken")):
                 raise CallError(describe_bad_answer("sts:AssumeRole", "it holds no credentials"))
@@ -116,13 +140,45 @@ class Visitor:
                 raise CallError(_wrong_account(entered))
             return Credentials(held["AccessKeyId"], held["SecretAccessKey"], held["SessionToken"])
 
+        return (yield from retry(assume, self._clock, visit.deadline, turn=take_turn))
+
+    def _call_sts(self, log: CallLog, arguments: Mapping[str, Any]) -> Answer:
+        began = self._clock.monotonic()
         try:
-            visit.credentials = yield from retry(assume, self._clock, visit.deadline)
+            answer = call_once("sts:AssumeRole", self._clients.sts.assume_role, log, **arguments)
         except CallError as exc:
-            # An expired token here is ours, not the account's: nothing was entered yet.
-            if exc.fault.code is ReasonCode.ROLE_CHAIN_EXPIRED:
-                raise CallError(replace(exc.fault, code=ReasonCode.CALLER_EXPIRED)) from None
+            if exc.fault.code is ReasonCode.THROTTLED:
+                self._quota.refuse(began)
             raise
+        self._quota.grant()
+        return answer
+
+    def _check_own(self) -> str:
+        """
+        Return the caller's access key, a new one where its source has it, or raise `CallError` where that has ended.
+        """
+        if self._ended is not None and not self._ended[0]:
+            raise CallError(self._ended[1])
+        try:
+            key = str(self._clients.own.get_frozen_credentials().access_key)
+        except Exception as exc:  # noqa: BLE001 - whatever a source of credentials raises
+            # botocore has asked for five minutes by now before it says so, so nobody asks again.
+            fault = replace(classify(_OWN, exc), code=ReasonCode.CALLER_EXPIRED, passing=False)
+            self._ended = ("", fault)
+            raise CallError(fault) from None
+        if self._ended is not None and self._ended[0] == key:
+            raise CallError(self._ended[1])
+        return key
+
+    def _lose_own(self, visit: Visit, fault: Fault) -> Pauses[None]:
+        """
+        Enter again where the caller has other credentials by now; else raise `CallError` for everybody from now on.
+        """
+        fault = replace(fault, code=ReasonCode.CALLER_EXPIRED)
+        if self._check_own() == visit.own_key or visit.entries >= _ENTRIES:
+            self._ended = (visit.own_key, fault)
+            raise CallError(fault)
+        yield from self.enter(visit)
 
     def call(
         self,
@@ -154,19 +210,20 @@ class Visitor:
             try:
                 return (yield from retry(once, self._clock, visit.deadline, when=when))
             except CallError as exc:
-                self._check_end(visit, exc.fault)
-                yield from self.enter(visit)
+                if exc.fault.code not in _SESSION_ENDS:
+                    raise
+                yield from self._enter_again(visit, exc.fault)
 
-    def _check_end(self, visit: Visit, fault: Fault) -> None:
+    def _enter_again(self, visit: Visit, fault: Fault) -> Pauses[None]:
         """
-        Raise `CallError` unless the fault is the end of a session that may be opened anew.
+        Enter an account whose session has ended, or raise `CallError` where that was done often enough.
         """
-        if fault.code is not ReasonCode.ROLE_CHAIN_EXPIRED:
-            raise CallError(fault)
         if self.name_role(visit.account) is None:
-            raise CallError(replace(fault, code=ReasonCode.CALLER_EXPIRED))
+            yield from self._lose_own(visit, fault)
+            return
         if visit.entries >= _ENTRIES:
             raise CallError(fault)
+        yield from self.enter(visit)
 
 
 _METHODS = {

@@ -14,12 +14,13 @@ from scanner.model import Collected, NotCollected, Outcome, show
 STAGES = {
     "discover": "listing accounts",
     "collect": "reading accounts",
+    "stop": "stopping once the accounts under way are read, in seconds; another signal stops at once",
     "judge": "judging",
     "seal": "sealing",
     "render": "drawing documents",
 }
 """
-The stages of a scan in words, in the order in which they begin.
+The stages of a scan in words, in the order in which they begin; "stop" only where somebody asked for it.
 """
 
 _EVERY = 3.0
@@ -83,6 +84,12 @@ class Quiet:
         """
         Say nothing.
         """
+
+    def must_stop(self) -> bool:
+        """
+        Never ask for it.
+        """
+        return False
 
     def close(self) -> None:
         """

@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report_seconds=options.report_seconds,
             latency=options.latency,
             list_rate=options.list_rate,
+            assume_rate=options.assume_rate,
         )
         serve(simulator, _announce)
     except (OrgproofError, OSError) as exc:
@@ -56,6 +57,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--report-seconds", type=float, default=0.2, help="to make one report")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--list-rate", type=float, help="ListAccounts calls a second; AWS: 8")
+    parser.add_argument("--assume-rate", type=float, help="AssumeRole calls a second")
     return parser
 
 

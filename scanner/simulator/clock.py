@@ -53,7 +53,13 @@ class SimulatedClock:
         """
         How much simulated time has passed since the start.
         """
-        return timedelta(seconds=self._monotonic() - self._origin + self._ahead)
+        return timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        """
+        Return how many seconds of simulated time have passed since the start.
+        """
+        return self._monotonic() - self._origin + self._ahead
 
     def now(self) -> datetime:
         """

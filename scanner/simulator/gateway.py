@@ -5,6 +5,7 @@ The front door: a request comes in, is authenticated, meets its faults, and gets
 import random
 import threading
 from collections import Counter
+from collections.abc import Mapping
 
 from scanner.simulator.calls import Call, read_call
 from scanner.simulator.estate import Estate
@@ -42,18 +43,19 @@ class Gateway:
         estate: Estate,
         sessions: SessionRegistry,
         desk: FaultDesk,
-        list_quota: TokenBucket | None,
+        quotas: Mapping[str, TokenBucket],
     ) -> None:
         world = estate.world
         self._world = world
         self._clock = estate.clock
         self._sessions = sessions
         self._desk = desk
-        self._list_quota = list_quota
+        self._quotas = quotas
         self._iam = IdentityService(estate)
+        self._tokens = TokenService(world, sessions)
         self._services: dict[Service, IdentityService | TokenService | OrganizationsService] = {
             Service.IAM: self._iam,
-            Service.STS: TokenService(world, sessions),
+            Service.STS: self._tokens,
             Service.ORGANIZATIONS: OrganizationsService(world, estate.clock),
         }
         self._ids = random.Random(world.seed)
@@ -116,6 +118,9 @@ class Gateway:
 
     def _spoil(self, call: Call, account_id: str, result: bytes) -> bytes:
         for fault in self._desk.due(Stage.CONTENT, account_id, call.operation):
+            if fault.kind is FaultKind.FOREIGN_SESSION:
+                result = self._tokens.mix_up(call, result)
+                continue
             others = (other for other in self._world.by_id if other != account_id)
             result = spoil_content(fault, result, foreign_id=next(others, "000000000000"))
         for fault in self._desk.due(Stage.LISTING, account_id, call.operation):
@@ -123,8 +128,11 @@ class Gateway:
         return result
 
     def _check_quota(self, call: Call) -> None:
-        if self._list_quota is None or call.operation != LIST or self._list_quota.take():
+        quota = self._quotas.get(call.operation)
+        if quota is None or quota.take():
             return
+        if call.operation == ASSUME:
+            raise ServiceError("Throttling", "Rate exceeded", 400)
         raise ServiceError(
             "Throttling",
             "You have sent too many requests in too short a period of time.",

@@ -36,6 +36,7 @@ class FaultKind(StrEnum):
     THROTTLE = "throttle"
     SERVER_ERROR = "server-error"
     SERVICE_FAILURE = "service-failure"
+    UNAVAILABLE = "unavailable"
     CLOCK_SKEW = "clock-skew"
     NOT_IN_ORGANIZATION = "not-in-organization"
     # sessions
@@ -48,7 +49,8 @@ class FaultKind(StrEnum):
     HTML = "html"
     BROKEN_BODY = "broken-body"
     BROKEN_BASE64 = "broken-base64"
-    # the report's content
+    # what is in the answer
+    FOREIGN_SESSION = "foreign-session"
     REPORT_OLD = "report-old"
     CSV_TRUNCATED = "csv-truncated"
     CSV_HALF = "csv-half"
@@ -80,7 +82,7 @@ class Stage(Enum):
     REFUSAL = "the call is refused"
     SESSION = "credentials end early"
     DELIVERY = "the answer suffers on its way"
-    CONTENT = "the report is not what AWS sends"
+    CONTENT = "the report or the session is not what AWS sends"
     LISTING = "the account list is not what AWS sends"
 
 
@@ -128,6 +130,7 @@ FACTS: dict[FaultKind, KindFacts] = {
     _K.THROTTLE: KindFacts(_S.REFUSAL, GENERATE, _R.THROTTLED),
     _K.SERVER_ERROR: KindFacts(_S.REFUSAL, GET, _R.SERVICE_ERROR),
     _K.SERVICE_FAILURE: KindFacts(_S.REFUSAL, GET, _R.SERVICE_ERROR),
+    _K.UNAVAILABLE: KindFacts(_S.REFUSAL, GET, _R.SERVICE_ERROR),
     _K.CLOCK_SKEW: KindFacts(_S.REFUSAL, "iam:*", _R.CLOCK_SKEW),
     _K.NOT_IN_ORGANIZATION: KindFacts(_S.REFUSAL, "organizations:*"),
     _K.EXPIRED_TOKEN: KindFacts(_S.SESSION, EVERY, _R.ROLE_CHAIN_EXPIRED),
@@ -138,6 +141,7 @@ FACTS: dict[FaultKind, KindFacts] = {
     _K.HTML: KindFacts(_S.DELIVERY, GET, _R.BAD_RESPONSE),
     _K.BROKEN_BODY: KindFacts(_S.DELIVERY, GET, _R.BAD_RESPONSE),
     _K.BROKEN_BASE64: KindFacts(_S.CONTENT, GET, _R.BAD_RESPONSE),
+    _K.FOREIGN_SESSION: KindFacts(_S.CONTENT, ASSUME, _R.WRONG_ACCOUNT),
     _K.REPORT_OLD: KindFacts(_S.CONTENT, GET),
     _K.CSV_TRUNCATED: KindFacts(_S.CONTENT, GET, _R.MALFORMED_REPORT),
     _K.CSV_HALF: KindFacts(_S.CONTENT, GET, _R.MALFORMED_REPORT),

@@ -86,6 +86,11 @@ _PLAIN: dict[FaultKind, Callable[[], ServiceError]] = {
         "The request processing has failed because of an unknown error, exception or failure.",
         500,
     ),
+    FaultKind.UNAVAILABLE: lambda: ServiceError(
+        "ServiceUnavailable",
+        "The request has failed due to a temporary failure of the server.",
+        503,
+    ),
     FaultKind.NOT_IN_ORGANIZATION: lambda: ServiceError(
         "AWSOrganizationsNotInUseException", "Your account is not a member of an organization.", 400
     ),

@@ -69,16 +69,19 @@ class SessionRegistry:
         self._clock = clock
         self._issued = 0
         self._principals: dict[str, Principal] = {}
-        self._callers: dict[tuple[str, bool], Principal] = {}
+        self._callers: dict[tuple[str, bool, int], Principal] = {}
 
-    def caller_for(self, account_id: str, *, as_user: bool) -> Principal:
+    def caller_for(self, account_id: str, *, as_user: bool, sign_in: int = 1) -> Principal:
         """
         Return the administrator of an account whose credentials the simulation starts with.
+
+        Each further `sign_in` has credentials of its own.
         """
-        known = self._callers.get((account_id, as_user))
+        known = self._callers.get((account_id, as_user, sign_in))
         if known is not None:
             return known
-        digest = self._digest(f"caller {account_id} {as_user}")
+        again = f" {sign_in}" if sign_in > 1 else ""
+        digest = self._digest(f"caller {account_id} {as_user}{again}")
         if as_user:
             arn = f"arn:aws:iam::{account_id}:user/scanner-admin"
             unique_id = make_unique_id("AIDA", arn)
@@ -88,7 +91,7 @@ class SessionRegistry:
             unique_id = f"{make_unique_id('AROA', account_id + role)}:auditor@example.com"
         credentials = _make_credentials(digest, long_term=as_user)
         principal = Principal(account_id, arn, unique_id, credentials, is_caller=True)
-        self._callers[account_id, as_user] = principal
+        self._callers[account_id, as_user, sign_in] = principal
         self._principals[credentials.access_key] = principal
         return principal
 

@@ -12,6 +12,7 @@ from scanner.simulator.clock import SimulatedClock
 from scanner.simulator.estate import Estate
 from scanner.simulator.faults import NO_FAULTS, FaultDesk, FaultPlan
 from scanner.simulator.gateway import Gateway
+from scanner.simulator.kinds import ASSUME, LIST
 from scanner.simulator.quotas import TokenBucket
 from scanner.simulator.server import HOST, Server
 from scanner.simulator.sessions import Credentials, SessionRegistry
@@ -26,9 +27,9 @@ class Simulator:
     Serves a world over HTTP while it is entered as a context.
 
     `report_seconds` is how long an account takes to make a credential report, `latency` how long
-    every answer is held back, and `list_rate` how many ListAccounts calls a second are let through
-    (AWS publishes 8), without a limit when None. `world` is the given one with the plan's faults
-    worked in.
+    every answer is held back, `list_rate` how many ListAccounts calls a second are let through
+    (AWS publishes 8) and `assume_rate` how many AssumeRole calls, without a limit when None. `world` is
+    the given one with the plan's faults worked in.
     """
 
     def __init__(  # noqa: PLR0913 - each has a default that suits most
@@ -40,6 +41,7 @@ class Simulator:
         report_seconds: float = 0.2,
         latency: float = 0.0,
         list_rate: float | None = None,
+        assume_rate: float | None = None,
         clock: SimulatedClock | None = None,
     ) -> None:
         self.world = shape_world(world, plan)
@@ -56,7 +58,11 @@ class Simulator:
             self._estate,
             self._sessions,
             FaultDesk(plan),
-            None if list_rate is None else TokenBucket(list_rate),
+            {
+                operation: TokenBucket(rate, self.clock.monotonic)
+                for operation, rate in ((LIST, list_rate), (ASSUME, assume_rate))
+                if rate is not None
+            },
         )
         self._server = Server(
             self._gateway.answer, self.clock.signing_time, port=port, latency=latency
@@ -97,24 +103,28 @@ class Simulator:
         with self._gateway.lock:
             return dict(self._gateway.requests)
 
-    def credentials_for(self, account_id: str, *, as_user: bool = False) -> Credentials:
+    def credentials_for(
+        self, account_id: str, *, as_user: bool = False, sign_in: int = 1
+    ) -> Credentials:
         """
         Return an administrator's credentials in any account: a role session's, or a user's long-term key.
 
-        Raises `SettingsError` when the world has no such account.
+        Each further `sign_in` hands out other ones. Raises `SettingsError` when the world has no such account.
         """
         if account_id not in self.world.by_id:
             raise SettingsError(f"no account of the organization is {account_id}")
         with self._gateway.lock:
-            return self._sessions.caller_for(account_id, as_user=as_user).credentials
+            return self._sessions.caller_for(
+                account_id, as_user=as_user, sign_in=sign_in
+            ).credentials
 
-    def environment(self, account_id: str | None = None) -> dict[str, str]:
+    def environment(self, account_id: str | None = None, *, sign_in: int = 1) -> dict[str, str]:
         """
         Return the environment variables that make an AWS SDK sign as an account's administrator.
 
         The management account's when none is given. Not the endpoint: a scan must be told that by hand.
         """
-        credentials = self.credentials_for(account_id or self.world.management_id)
+        credentials = self.credentials_for(account_id or self.world.management_id, sign_in=sign_in)
         variables = {
             "AWS_ACCESS_KEY_ID": credentials.access_key,
             "AWS_SECRET_ACCESS_KEY": credentials.secret_key,

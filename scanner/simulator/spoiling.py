@@ -90,5 +90,7 @@ def spoil_delivery(fault: Fault, reply: Reply) -> Reply:
             return replace(reply, status=200, content_type="text/html", body=_PROXY_PAGE)
         case FaultKind.BROKEN_BODY:
             return replace(reply, body=reply.body[: len(reply.body) // 2])
+        case FaultKind.SLOW_BODY if reply.delivery is not Delivery.WHOLE:
+            return reply  # what does not arrive at all does not arrive slowly
         case kind:
             return replace(reply, delivery=_DELIVERIES[kind], seconds=fault.seconds)

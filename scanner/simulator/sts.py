@@ -70,6 +70,20 @@ class TokenService:
         )
         return _describe_session(session)
 
+    def mix_up(self, call: Call, result: bytes) -> bytes:
+        """
+        Return an answer to AssumeRole whose credentials open the management account, and whose words stay.
+        """
+        session = self._sessions.open_session(
+            account_id=self._world.management_id,
+            role=read_role_arn(call)[1],
+            session_name=call.text("RoleSessionName"),
+            seconds=_read_duration(call),
+            policy=parse_policy(call.text("Policy")) if "Policy" in call.parameters else None,
+        )
+        mark = b"<Credentials>"
+        return result.partition(mark)[0] + mark + _describe_session(session).partition(mark)[2]
+
     def _may_enter(self, account_id: str, role: str, call: Call) -> bool:
         account = self._world.by_id.get(account_id)
         if account is None or account.state != ACTIVE or role not in account.roles:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scanner.evidence.resumption import LASTING
+from scanner.model import ReasonCode
 from scanner.summary import Summary
 
 _SHOWN = 3
@@ -86,6 +87,10 @@ def _list_scans(summary: Summary, folder: str, access: Sequence[str]) -> Iterato
         yield Next(
             "read the missing accounts, once their causes are put right",
             (*resume, "--retry-failed", *access),
+        )
+    elif ReasonCode.CALLER_EXPIRED in summary.reasons:
+        yield Next(
+            "your own credentials ended; sign in and read the missing accounts", (*resume, *access)
         )
     elif summary.accounts.not_collected:
         yield Next("try the missing accounts again", (*resume, *access))

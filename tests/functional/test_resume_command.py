@@ -134,7 +134,7 @@ def test_an_interrupted_scan_says_how_to_go_on(scanning):
     """
     And the command that it prints completes it, in a run of its own that names the first.
     """
-    with scanning(build_world(accounts=40, users=3, seed=4), report_seconds=0.0) as scanner:
+    with scanning(build_world(accounts=400, users=3, seed=4), report_seconds=0.0) as scanner:
         process = begin(scanner, *scan_arguments(scanner)[:-1], "1")
         assert process.stderr is not None
         seen = 0

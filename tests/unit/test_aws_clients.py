@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from botocore.credentials import Credentials
 
@@ -82,6 +84,35 @@ def test_credentials_end_with_their_block():
 
     with pytest.raises(LookupError):
         clients._CURRENT.get()
+
+
+@pytest.mark.usefixtures("caller")
+def test_the_callers_credentials_stay_those_of_their_source(tmp_path, monkeypatch):
+    """
+    No client signs with a copy: where the source hands out others before the end, all of them change.
+    """
+    source = '{"Version": 1, "AccessKeyId": "ASIA'
+    rest = '", "SecretAccessKey": "x", "SessionToken": "x", "Expiration": "2999-01-01T00:00:00Z"}'
+    (tmp_path / "config").write_text(
+        f"[profile auditor]\ncredential_process = sh {tmp_path}/source\n"
+    )
+    (tmp_path / "source").write_text(
+        f"echo >> {tmp_path}/log; echo '{source}'$(wc -l < {tmp_path}/log)'{rest}'"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    made = connect(profile="auditor", region=None, endpoint=None, workers=4)
+    signers = [made.sts, made.organizations, made.iam]
+
+    keys = []
+    with acting_as(made.own):
+        for _ in range(2):
+            keys += [
+                client._request_signer._credentials.get_frozen_credentials().access_key
+                for client in signers
+            ]
+            made.own._expiry_time = datetime.now(UTC) + timedelta(minutes=11)  # type: ignore[attr-defined]
+
+    assert keys == ["ASIA1"] * 3 + ["ASIA2"] * 3
 
 
 @pytest.mark.usefixtures("caller")

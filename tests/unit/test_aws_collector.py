@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.exceptions import ClientError, CredentialRetrievalError
 from report_text import root_row, user_row, write_report
 
 from scanner.aws import AwsCollector, AwsDirectory, Clients, RolePlan
@@ -130,20 +130,7 @@ def visit(
     Read one account, jumping over pauses, and return its outcome and what was kept.
     """
     clock = clock or FakeClock()
-    clients = Clients(
-        sts=sts or FakeService(assume_role=session_of(MEMBER)),
-        organizations=FakeService(),
-        iam=iam,
-        own=Credentials("AKIA", "made-up"),
-    )
-    collector = AwsCollector(
-        clients,
-        clock,
-        caller=CALLER,
-        roles=RolePlan("orgproof-reader"),
-        account_deadline=deadline,
-        confirm=True,
-    )
+    collector = collect_with(iam, sts, clock=clock, deadline=deadline)
     kept: dict[str, bytes] = {}
     steps = collector.collect(
         Account(account, "name", "", "ACTIVE"), lambda name, content: kept.update({name: content})
@@ -154,6 +141,43 @@ def visit(
         except StopIteration as done:
             return done.value, kept
         clock.seconds += pause
+
+
+def collect_with(
+    iam: FakeService,
+    sts: FakeService | None = None,
+    *,
+    own: Credentials | None = None,
+    clock: FakeClock | None = None,
+    deadline: float = 100,
+) -> AwsCollector:
+    clients = Clients(
+        sts=sts or FakeService(assume_role=session_of(MEMBER)),
+        organizations=FakeService(),
+        iam=iam,
+        own=own or Credentials("AKIA", "made-up"),
+    )
+    return AwsCollector(
+        clients,
+        clock or FakeClock(),
+        caller=CALLER,
+        roles=RolePlan("orgproof-reader"),
+        account_deadline=deadline,
+        confirm=True,
+    )
+
+
+def read(collector: AwsCollector, account: AccountId = MEMBER) -> Outcome:
+    """
+    Read one account without waiting.
+    """
+    steps = collector.collect(Account(account, "name", "", "ACTIVE"), lambda *_: None)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            outcome: Outcome = done.value
+            return outcome
 
 
 def reason_of(outcome: Outcome) -> ReasonCode:
@@ -291,6 +315,120 @@ def test_credentials_that_end_are_told_apart(code):
     assert reason_of(ours) is ReasonCode.CALLER_EXPIRED
     assert reason_of(own_account) is ReasonCode.CALLER_EXPIRED
     assert reason_of(theirs) is ReasonCode.ROLE_CHAIN_EXPIRED
+
+
+class Rotating(Credentials):
+    """
+    Credentials whose source hands out these keys, one at each look; an exception among them is raised.
+    """
+
+    def __init__(self, *keys: str | Exception) -> None:
+        super().__init__("unset", "made-up")
+        self._keys = iter(keys)
+        self._key = ""
+        self.looks = 0
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """
+        Return the next key, and the last one again and again.
+        """
+        self.looks += 1
+        key = next(self._keys, self._key)
+        if isinstance(key, Exception):
+            raise key
+        self._key = key
+        return ReadOnlyCredentials(key, "made-up", None, None)
+
+
+@pytest.mark.parametrize("first", [MEMBER, OWN])
+def test_nobody_is_entered_once_the_callers_credentials_have_ended(first):
+    """
+    One account finds out, whether its own or another; the others have their reason without a call.
+    """
+    expired = refusal("ExpiredToken", 403)
+    sts = FakeService(assume_role=expired)
+    iam = iam_of(OWN, generate_credential_report=expired)
+    collector = collect_with(iam, sts)
+
+    outcomes = [read(collector, first), *(read(collector) for _ in range(5)), read(collector, OWN)]
+
+    assert {reason_of(outcome) for outcome in outcomes} == {ReasonCode.CALLER_EXPIRED}
+    assert str(outcomes).count("sign in again") == len(outcomes)
+    assert len(sts.calls) + len(iam.calls) == 1
+
+
+def test_accounts_are_entered_again_once_there_are_other_credentials():
+    """
+    A source that hands out new keys after a while costs only the accounts before them.
+    """
+    answers: list[Any] = [refusal("ExpiredToken", 403), session_of(MEMBER)]
+    sts = FakeService(assume_role=lambda **_: answers.pop(0))
+    own = Rotating("old", "old", "old", "new")
+    collector = collect_with(iam_of(MEMBER), sts, own=own)
+
+    outcomes = [read(collector) for _ in range(3)]
+
+    assert [type(outcome) for outcome in outcomes] == [NotCollected, NotCollected, Collected]
+    assert len(sts.calls) == 2
+
+
+@pytest.mark.parametrize("account", [MEMBER, OWN])
+def test_a_call_signed_just_before_the_credentials_changed_is_made_again(account):
+    """
+    The key that AWS refused is not the caller's any more.
+    """
+    answers: list[Any] = [refusal("ExpiredToken", 403)]
+    sts = FakeService(assume_role=lambda **_: answers.pop() if answers else session_of(MEMBER))
+
+    def generate(**_: Any) -> Any:
+        return answers.pop() if answers else answer(State="COMPLETE")
+
+    iam = iam_of(account, generate_credential_report=generate)
+    collector = collect_with(iam, sts, own=Rotating("old", "new"))
+
+    assert isinstance(read(collector, account), Collected)
+    assert not answers
+
+
+def test_keys_that_are_all_refused_are_not_asked_for_for_ever():
+    """
+    A source may hand out a new key each time that AWS refuses as well.
+    """
+    sts = FakeService(assume_role=refusal("ExpiredToken", 403))
+    own = Rotating(*(f"key {number}" for number in range(100)))
+
+    outcome = read(collect_with(iam_of(MEMBER), sts, own=own))
+
+    assert reason_of(outcome) is ReasonCode.CALLER_EXPIRED
+    assert len(sts.calls) == 3
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        CredentialRetrievalError(provider="custom-process", error_msg="no secret here: s3cr3t"),
+        RuntimeError(
+            "Credentials were refreshed, but the refreshed credentials are still expired."
+        ),
+        refusal("AccessDenied", 403),
+        KeyError("s3cr3t"),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_a_source_that_hands_out_nothing_ends_it_for_everybody(failure):
+    """
+    It is asked once, no account is called, and what it said is not repeated.
+    """
+    sts = FakeService(assume_role=session_of(MEMBER))
+    own = Rotating(failure, "too late")
+    collector = collect_with(iam_of(MEMBER), sts, own=own)
+
+    outcomes = [read(collector) for _ in range(4)]
+
+    assert {reason_of(outcome) for outcome in outcomes} == {ReasonCode.CALLER_EXPIRED}
+    assert "s3cr3t" not in str(outcomes)
+    assert sts.calls == []
+    assert own.looks == 1
 
 
 def test_a_report_from_before_the_one_that_is_made_is_not_taken():

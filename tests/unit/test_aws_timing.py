@@ -2,10 +2,12 @@
 How fast AWS's lists are asked for, and when reports are fetched.
 """
 
+import heapq
+
 import pytest
 from fake_scan import FakeClock
 
-from scanner.aws.timing import Quota, UsualTime
+from scanner.aws.timing import Quota, SharedQuota, UsualTime
 
 
 class Clock(FakeClock):
@@ -76,6 +78,92 @@ def test_time_that_passed_counts():
     clock.seconds += 60
 
     assert quota.take_turn() == 0.0
+
+
+def hand_out(clock: Clock, calls: int, rate: float, alone: float) -> tuple[int, float]:
+    """
+    Make calls, all begun at once, against somebody who grants so many a second, and so many at first.
+
+    Returns how often it was called, and in which time all were granted.
+    """
+    quota = SharedQuota(clock)
+    began = clock.seconds
+    waiting = [(clock.seconds, number) for number in range(calls)]
+    tokens, filled, made = alone, clock.seconds, 0
+    while waiting:
+        due, number = heapq.heappop(waiting)
+        clock.seconds = max(clock.seconds, due)
+        if pause := quota.ask():
+            heapq.heappush(waiting, (clock.seconds + pause, number))
+            continue
+        made += 1
+        tokens = min(alone, tokens + (clock.seconds - filled) * rate)
+        filled = clock.seconds
+        called = clock.seconds
+        clock.seconds += 0.001
+        if tokens >= 1:
+            tokens -= 1
+            quota.grant()
+        else:
+            quota.refuse(called)
+            heapq.heappush(waiting, (clock.seconds + 0.5, number))
+    return made, clock.seconds - began
+
+
+@pytest.mark.parametrize("rate", [3, 20, 100, 400])
+def test_a_shared_quota_finds_out_what_is_granted(rate):
+    """
+    All are granted about as fast as can be, with few calls in vain.
+    """
+    made, seconds = hand_out(Clock(), 600, rate, alone=rate * 1.5)
+
+    assert made < 600 * 1.25
+    assert seconds < (600 - rate * 1.5) / rate * 1.25 + 3
+
+
+def test_one_accounts_refusals_cost_the_others_nothing():
+    """
+    As long as others are granted in between.
+    """
+    quota = SharedQuota(Clock())
+
+    for _ in range(50):
+        quota.refuse(100.0)
+        quota.refuse(100.0)
+        quota.grant()
+
+    assert quota.ask() == 0.0
+
+
+def test_calls_made_before_others_slowed_down_tell_nothing_new():
+    """
+    Sixty-four threads are refused at the same moment: that is one refusal, not sixty-four.
+    """
+    clock = Clock()
+    quota = SharedQuota(clock)
+    for _ in range(40):
+        quota.grant()
+    for _ in range(64):
+        quota.refuse(clock.seconds)
+
+    assert quota.ask() == pytest.approx(1 / 40, rel=0.1)
+
+
+def test_a_shared_quota_recovers():
+    """
+    Somebody else had used it up: a minute later it is as if nothing had been.
+    """
+    clock = Clock()
+    quota = SharedQuota(clock)
+    for _ in range(3):
+        quota.refuse(clock.seconds)
+    began = clock.seconds
+    for _ in range(500):
+        while pause := quota.ask():
+            clock.seconds += pause
+        quota.grant()
+
+    assert clock.seconds - began < 60
 
 
 def choose(usual: UsualTime) -> float:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scanner import executor
 from scanner.executor import ThreadExecutor
 from scanner.model import (
     Account,
@@ -504,3 +505,146 @@ def test_no_more_threads_are_hired_while_one_core_is_busy():
     They would only wait for each other.
     """
     assert count_threads(time.monotonic) == 2
+
+
+def stop_after(calls):
+    """
+    Return what says, once, that a run must stop, when it is asked for that time.
+    """
+    asked = itertools.count(1)
+    return lambda: next(asked) == calls
+
+
+def collect_until_stopped(run):
+    """
+    Return what a run hands out before it says that it was stopped.
+    """
+    outcomes = []
+    try:
+        for done in run:
+            outcomes.append(done)  # noqa: PERF402 - a list made at once would be lost with the error
+    except KeyboardInterrupt:
+        return outcomes
+    raise AssertionError("it was not stopped")
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_a_run_that_is_told_to_stop_ends_what_it_has_begun(workers):
+    """
+    Each job that was begun comes to its end, pauses included, and no other is begun.
+    """
+    begun = []
+
+    def begin(number):
+        begun.append(number)
+        yield 0.3
+        yield 0.3
+        return outcome(number)
+
+    def offer():
+        for number in range(1000):
+            time.sleep(0.005)
+            yield begin(number)
+
+    run = ThreadExecutor(workers, MachineClock()).run(offer(), must_stop=stop_after(2))
+
+    outcomes = collect_until_stopped(run)
+
+    assert 0 < len(begun) < 1000
+    assert numbers(outcomes) == sorted(begun)
+
+
+def test_a_job_that_does_not_end_in_time_is_closed(monkeypatch):
+    """
+    What pauses longer than there is time is not waited for; what goes on without a pause is cut off at the limit.
+    """
+    monkeypatch.setattr(executor, "_PATIENCE", 0.5)
+    closed: list[int] = []
+
+    def restless():
+        try:
+            while True:
+                time.sleep(0.01)
+                yield 0
+        except GeneratorExit:
+            closed.append(2)
+            raise
+
+    jobs = [closing(closed, 1, [0.1, 60]), restless(), work(3, [0.3])]
+    run = ThreadExecutor(3, MachineClock()).run(jobs, must_stop=stop_after(2))
+    began = time.monotonic()
+
+    outcomes = collect_until_stopped(run)
+
+    assert numbers(outcomes) == [3]
+    assert sorted(closed) == [1, 2]
+    assert 0.4 < time.monotonic() - began < 3
+
+
+def test_nothing_is_waited_for_that_cannot_end_in_time():
+    """
+    Where all pause for a minute the run ends at once.
+    """
+    closed: list[int] = []
+    jobs = [closing(closed, 1, [60]), closing(closed, 2, [60])]
+    began = time.monotonic()
+
+    run = ThreadExecutor(2, MachineClock()).run(jobs, must_stop=stop_after(3))
+
+    assert collect_until_stopped(run) == []
+    assert time.monotonic() - began < 3
+    assert sorted(closed) == [1, 2]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.02, 60])
+def test_a_source_that_is_told_to_stop_brings_no_more(pause):
+    """
+    It is closed, whether it waits or is at work, and what it brought before is ended.
+    """
+    closed: list[int] = []
+    found: list[int] = []
+    begun: list[int] = []
+
+    def search():
+        try:
+            for number in itertools.count():
+                found.append(number)
+                time.sleep(0.02)
+                yield pause
+        except GeneratorExit:
+            closed.append(99)
+            raise
+
+    def begin(number):
+        begun.append(number)
+        yield 0.2
+        return outcome(number)
+
+    def offer():
+        while True:
+            yield begin(found.pop()) if found else None
+
+    run = ThreadExecutor(3, MachineClock()).run(offer(), source=search(), must_stop=stop_after(4))
+
+    before = time.monotonic()
+    outcomes = collect_until_stopped(run)
+
+    assert time.monotonic() - before < 5
+    assert closed == [99]
+    assert begun
+    assert numbers(outcomes) == sorted(begun)
+
+
+def test_an_error_counts_while_a_run_stops():
+    """
+    What cannot be stored is said, not that somebody pressed a key.
+    """
+
+    def fail():
+        yield 0.5
+        raise ValueError("broken")
+
+    run = ThreadExecutor(2, MachineClock()).run([fail()], must_stop=stop_after(2))
+
+    with pytest.raises(ValueError, match="broken"):
+        list(run)

@@ -64,7 +64,11 @@ class StopsAfter(Serial):
         self.accounts = accounts
 
     def run(
-        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+        self,
+        jobs: Iterable[Steps[T] | None],
+        *,
+        source: Steps[T] | None = None,
+        must_stop: Callable[[], bool] = lambda: False,  # noqa: ARG002 - nobody asks
     ) -> Generator[T, None, None]:
         """
         Drive the first jobs to their end.
@@ -83,7 +87,11 @@ class Crashes(StopsAfter):
     """
 
     def run(
-        self, jobs: Iterable[Steps[T] | None], *, source: Steps[T] | None = None
+        self,
+        jobs: Iterable[Steps[T] | None],
+        *,
+        source: Steps[T] | None = None,
+        must_stop: Callable[[], bool] = lambda: False,  # noqa: ARG002 - nobody asks
     ) -> Generator[T, None, None]:
         """
         Drive the first jobs to their end.
@@ -332,6 +340,19 @@ def test_an_interrupted_run_is_completed_in_a_new_one(world):
     assert first.summary.exit_status == 5
     assert done.summary.exit_status != 5
     assert asked(world) == sorted([MANAGEMENT, ACCOUNT, THIRD])[1:]
+
+
+def test_a_scan_that_was_stopped_when_all_was_read_is_whole(world):
+    """
+    Those under way were the last ones: nothing is missing, so there is nothing to go on with.
+    """
+    world.executor = StopsAfter(3)
+
+    done = world.run()
+
+    assert done.summary.accounts.collected == 3
+    assert not done.summary.interrupted
+    assert done.summary.exit_status != 5
 
 
 def test_a_malformed_report_is_read_again_on_demand(world):
