@@ -9,6 +9,7 @@ What can go wrong, named by its consequence. A leaf, so that every layer may rai
     ├── ReportError        one account's credential report is not what AWS sends
     ├── EvidenceError      a run folder cannot be written, read, or does not add up
     │   └── SealError      a run folder is not what was sealed
+    ├── EngineError        the machines that share the work are lost; what they brought is kept
     ├── RenderError        a document could not be made; the evidence is untouched
     └── DeliveryError      a finished run is not where it should have been sent; it is whole where it is
 
@@ -91,6 +92,12 @@ class EvidenceError(OrgproofError):
 class SealError(EvidenceError):
     """
     A run folder holds something else than what was sealed.
+    """
+
+
+class EngineError(OrgproofError):
+    """
+    The machines that share the work cannot be had any more. What they brought is kept.
     """
 
 

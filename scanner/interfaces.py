@@ -5,6 +5,7 @@ An implementation is chosen in `scanner.wiring` and nowhere else.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -13,6 +14,7 @@ from scanner.examination import Examined
 from scanner.model import Account, Outcome
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Steps: TypeAlias = Generator[float, None, T]
 """
@@ -132,6 +134,21 @@ class Executor(Protocol):
         `jobs` may yield None where there is none yet. Raises what a job raises. When the caller stops early,
         unfinished jobs are closed. `must_stop` is asked all along: once it says so no job is begun any more, those
         under way have some seconds to end, and `KeyboardInterrupt` is raised after them.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """
+    Other processes that share the work, here or on other machines.
+    """
+
+    def submit(self, work: Callable[..., R], *arguments: object) -> "Future[R]":
+        """
+        Have a piece of work done, whoever does it; one who is lost meanwhile is replaced.
+
+        `work` is a function of ours that stands in a module, and gives the same wherever it runs. The result is what it
+        returns, or what it raises: `EngineError` where nobody is left to do it.
         """
         ...
 

@@ -40,7 +40,16 @@ from scanner.evidence.seal import DOCUMENTS, check_seal, seal
 from scanner.evidence.sittings import name_answer, name_began, name_ended, read_sittings
 from scanner.evidence.store import discard, hold, name_place, read_file, stage_run
 from scanner.frameworks import Framework
-from scanner.interfaces import Clock, Collector, Directory, Executor, Progress, Signer, Steps
+from scanner.interfaces import (
+    Clock,
+    Collector,
+    Directory,
+    Engine,
+    Executor,
+    Progress,
+    Signer,
+    Steps,
+)
 from scanner.listing import Listed, Listing
 from scanner.model import (
     Caller,
@@ -88,7 +97,9 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Means:
     """
-    Who does the job: an implementation for every seam. `signer` is None where nothing is to be signed.
+    Who does the job: an implementation for every seam.
+
+    `signer` is None where nothing is to be signed, and `engine` where all of it is done here.
     """
 
     directory: Directory
@@ -99,6 +110,7 @@ class Means:
     press: Press
     progress: Progress
     tool_version: str
+    engine: Engine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,7 +380,7 @@ def _conclude(store: Store, means: Means) -> Finished:
     Judge, seal and render what was collected.
     """
     means.progress.stage("judge")
-    summary = derive_tables(store.folder)
+    summary = derive_tables(store.folder, engine=means.engine)
     store.write("summary.json", encode(summary))
     means.progress.stage("seal")
     seal(store, summary, means.signer)

@@ -94,6 +94,7 @@ class ScanTable(_Table):
     acceptances: str | None = None
     max_report_age_hours: int = Field(default=24, ge=1, le=24 * 365)
     workers: int = Field(default=64, ge=1, le=256)
+    engine: str = "local"
     organization_name: str = ""
     prepared_by: str = ""
 

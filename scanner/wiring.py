@@ -5,7 +5,7 @@ Settings in, a ready scan out. Alone in choosing implementations.
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from scanner.aws import (
     AwsCollector,
     AwsDirectory,
     AwsExaminer,
+    RemoteCollector,
     RolePlan,
     connect,
     measure_clock,
@@ -36,7 +37,7 @@ from scanner.frameworks import (
     load_framework,
     load_framework_file,
 )
-from scanner.interfaces import Clock, Collector, Examiner, PdfSigner, Progress, Signer
+from scanner.interfaces import Clock, Collector, Engine, Examiner, PdfSigner, Progress, Signer
 from scanner.model import Caller, Terms, show
 from scanner.pipeline import Means, Order
 from scanner.records import decode
@@ -159,12 +160,14 @@ def prepare_order(
     )
 
 
-def prepare_means(settings: Settings, terms: Terms, progress: Progress) -> Means:
+def prepare_means(
+    settings: Settings, terms: Terms, progress: Progress, engine: Engine | None = None
+) -> Means:
     """
     Choose an implementation for every seam, or raise `SettingsError` before the first call.
 
     The terms say what the run is to do, so that a resumed run is collected just as it began. The settings say
-    only how this machine reaches AWS and signs.
+    only how this machine reaches AWS and signs. An `engine` shares the work.
     """
     clock = SystemClock()
     clients = connect(
@@ -177,8 +180,12 @@ def prepare_means(settings: Settings, terms: Terms, progress: Progress) -> Means
         raise SettingsError("the run uses an external id, which is not kept; give --external-id")
     roles = _plan_roles(settings, terms, clock)
 
+    appoint: Callable[..., Collector] = AwsCollector
+    if engine is not None:
+        appoint = partial(RemoteCollector, engine=engine, endpoint=terms.endpoint)
+
     def collector_for(caller: Caller) -> Collector:
-        return AwsCollector(
+        return appoint(
             clients,
             clock,
             caller=caller,
@@ -203,6 +210,7 @@ def prepare_means(settings: Settings, terms: Terms, progress: Progress) -> Means
         ),
         progress=progress,
         tool_version=__version__,
+        engine=engine,
     )
 
 

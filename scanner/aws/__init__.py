@@ -5,6 +5,7 @@ Talking to AWS: the account list, and the way into each account. Alone in import
 from scanner.aws.clients import Clients, connect
 from scanner.aws.collector import AwsCollector
 from scanner.aws.directory import AwsDirectory
+from scanner.aws.errands import RemoteCollector
 from scanner.aws.examiner import AwsExaminer, measure_clock
 from scanner.aws.visits import RolePlan
 
@@ -13,6 +14,7 @@ __all__ = [
     "AwsDirectory",
     "AwsExaminer",
     "Clients",
+    "RemoteCollector",
     "RolePlan",
     "connect",
     "measure_clock",

@@ -71,6 +71,19 @@ def connect(
         raise SettingsError(f"AWS credentials cannot be used: {exc}") from exc
 
 
+def connect_accounts(region: str, endpoint: str | None, workers: int = 64) -> Clients:
+    """
+    Make what accounts are read with by sessions that others opened: nobody's own credentials are looked for.
+    """
+    if endpoint is not None:
+        check_endpoint(endpoint)
+    _hush()
+    session = _session_of_accounts(region)
+    options = _describe(session, endpoint, connections=workers + 2, attempts=1)
+    iam = limit_answers(session.client("iam", **options))
+    return Clients(sts=None, organizations=None, iam=iam, own=Credentials("", ""))
+
+
 def make_client(
     service: Literal["kms", "s3"], *, profile: str | None, region: str | None, endpoint: str | None
 ) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes as it goes
@@ -212,7 +225,7 @@ class _CurrentProvider(CredentialProvider):
         return _CurrentCredentials("unset", "unset")
 
 
-def _session_of_accounts() -> boto3.Session:
+def _session_of_accounts(region: str | None = None) -> boto3.Session:
     core = botocore.session.Session()
     core.get_component("credential_provider").insert_before("env", _CurrentProvider())
-    return boto3.Session(botocore_session=core)
+    return boto3.Session(botocore_session=core, region_name=region)

@@ -26,7 +26,7 @@ from scanner.confirmation import (
     Candidate,
     pick_candidates,
 )
-from scanner.errors import EvidenceError, ReportError
+from scanner.errors import OrgproofError, ReportError
 from scanner.interfaces import Clock, Keep, Steps
 from scanner.model import (
     Account,
@@ -52,7 +52,7 @@ How far AWS's clock and ours may be apart at most: far less than the four hours 
 
 
 @dataclass(slots=True)
-class _Reading:
+class Reading:
     """
     What is known while one account is being read.
     """
@@ -93,13 +93,12 @@ class AwsCollector:
         """
         started = self._clock.now()
         deadline = self._clock.monotonic() + self._account_deadline
-        reading = _Reading(Visit(account, CallLog(self._clock), deadline), keep)
+        reading = Reading(Visit(account, CallLog(self._clock), deadline), keep)
         code: ReasonCode | None = None
         reason: str | None = None
         try:
-            content = yield from self._fetch_report(reading)
-            keep("credential-report.csv", content)
-            yield from self._cross_check(reading, content)
+            yield from self._visitor.enter(reading.visit)
+            yield from self.read(reading)
         except CallError as exc:
             code = exc.fault.code
             reason = explain(
@@ -108,7 +107,7 @@ class AwsCollector:
                 caller=self._caller,
                 role=self._visitor.name_role(account),
             )
-        except EvidenceError:
+        except OrgproofError:
             raise
         except Exception as exc:  # noqa: BLE001 - one account's odd answer must not cost the others theirs
             code = ReasonCode.BAD_RESPONSE
@@ -122,7 +121,7 @@ class AwsCollector:
         return NotCollected(account, code or ReasonCode.BAD_RESPONSE, reason or "")
 
     def _record(
-        self, reading: _Reading, started: datetime, code: ReasonCode | None, reason: str | None
+        self, reading: Reading, started: datetime, code: ReasonCode | None, reason: str | None
     ) -> Attempt:
         return Attempt(
             account_id=reading.visit.account.id,
@@ -136,14 +135,15 @@ class AwsCollector:
             requests=tuple(reading.visit.log.requests),
         )
 
-    def _fetch_report(self, reading: _Reading) -> Pauses[bytes]:
+    def read(self, reading: Reading) -> Pauses[None]:
         """
-        Enter the account and return its report's bytes.
+        Read an account that was entered, and keep what it answers.
         """
-        yield from self._visitor.enter(reading.visit)
-        return (yield from self._await_report(reading))
+        content = yield from self._await_report(reading)
+        reading.keep("credential-report.csv", content)
+        yield from self._cross_check(reading, content)
 
-    def _await_report(self, reading: _Reading) -> Pauses[bytes]:
+    def _await_report(self, reading: Reading) -> Pauses[bytes]:
         """
         Ask for a report until there is one, and return its bytes.
 
@@ -176,7 +176,7 @@ class AwsCollector:
                 lacked = self._clock.monotonic() - began
             yield self._check_time(reading, choose_pause(_POLLS, polls), pending)
 
-    def _check_time(self, reading: _Reading, pause: float, pending: Fault | None) -> float:
+    def _check_time(self, reading: Reading, pause: float, pending: Fault | None) -> float:
         """
         Return how long to pause within the account's time, or raise `CallError` where that is over.
         """
@@ -185,7 +185,7 @@ class AwsCollector:
             raise CallError(pending or _late_report())
         return min(pause, left)
 
-    def _ask_for_report(self, reading: _Reading) -> Pauses[tuple[bool, Fault | None]]:
+    def _ask_for_report(self, reading: Reading) -> Pauses[tuple[bool, Fault | None]]:
         """
         Ask AWS to make a report. Return whether one is ready, or the refusal for want of capacity.
         """
@@ -199,7 +199,7 @@ class AwsCollector:
             return False, exc.fault
         return answer.get("State") == "COMPLETE", None
 
-    def _get_report(self, reading: _Reading, begun: datetime | None) -> Pauses[bytes]:
+    def _get_report(self, reading: Reading, begun: datetime | None) -> Pauses[bytes]:
         """
         Fetch the report. One from before AWS `begun` to make a new one is not it.
         """
@@ -214,7 +214,7 @@ class AwsCollector:
         content: bytes = answer["Content"]
         return content
 
-    def _cross_check(self, reading: _Reading, content: bytes) -> Pauses[None]:
+    def _cross_check(self, reading: Reading, content: bytes) -> Pauses[None]:
         """
         Ask for IAM's own count of users, and live about the users whom the report leaves open.
 
@@ -236,7 +236,7 @@ class AwsCollector:
             # The second look has ended early. What is missing from it shows: no count, or not-checked.
             return
 
-    def _count_users(self, reading: _Reading, content: bytes) -> Pauses[None]:
+    def _count_users(self, reading: Reading, content: bytes) -> Pauses[None]:
         """
         Keep IAM's own count, and the list of users where the report has another number of them.
         """
@@ -251,7 +251,7 @@ class AwsCollector:
             if exc.fault.passing:
                 raise
 
-    def _confirm_users(self, reading: _Reading, candidates: Sequence[Candidate]) -> Pauses[None]:
+    def _confirm_users(self, reading: Reading, candidates: Sequence[Candidate]) -> Pauses[None]:
         """
         Ask about each candidate until the account's time is over.
         """
@@ -262,7 +262,7 @@ class AwsCollector:
             yield 0.0
             yield from self._ask_about(reading, candidate)
 
-    def _list_users(self, reading: _Reading) -> Pauses[list[Any]]:
+    def _list_users(self, reading: Reading) -> Pauses[list[Any]]:
         users: list[Any] = []
         arguments: dict[str, Any] = {"MaxItems": 1000}
         while True:
@@ -280,7 +280,7 @@ class AwsCollector:
                 )
             arguments["Marker"] = marker
 
-    def _ask_about(self, reading: _Reading, candidate: Candidate) -> Pauses[None]:
+    def _ask_about(self, reading: Reading, candidate: Candidate) -> Pauses[None]:
         """
         Ask whether a user still has a password and no MFA device, and keep the answers.
 

@@ -52,7 +52,7 @@ class Visit:
     """
     What is known while one account is being asked. `deadline` is in monotonic seconds.
 
-    `own_key` is the caller's access key at its last entry.
+    `own_key` is the caller's access key at its last entry. A guest was brought a session, and cannot enter by itself.
     """
 
     account: Account
@@ -60,6 +60,7 @@ class Visit:
     deadline: float
     entries: int = 0
     own_key: str = ""
+    is_guest: bool = False
     credentials: Credentials | None = field(default=None, repr=False)
 
 
@@ -210,11 +211,17 @@ class Visitor:
             try:
                 return (yield from retry(once, self._clock, visit.deadline, when=when))
             except CallError as exc:
-                if exc.fault.code not in _SESSION_ENDS:
+                if visit.is_guest or not self.may_enter_again(exc.fault):
                     raise
-                yield from self._enter_again(visit, exc.fault)
+                yield from self.enter_again(visit, exc.fault)
 
-    def _enter_again(self, visit: Visit, fault: Fault) -> Pauses[None]:
+    def may_enter_again(self, fault: Fault) -> bool:
+        """
+        Tell whether a call failed because its session has ended.
+        """
+        return fault.code in _SESSION_ENDS
+
+    def enter_again(self, visit: Visit, fault: Fault) -> Pauses[None]:
         """
         Enter an account whose session has ended, or raise `CallError` where that was done often enough.
         """

@@ -30,6 +30,14 @@ Profile = Annotated[str | None, typer.Option(help="AWS profile to call with.")]
 RoleName = Annotated[str | None, typer.Option(help="Role assumed in every account.")]
 ExternalId = Annotated[str | None, typer.Option(help="External id the roles ask for.")]
 Workers = Annotated[int | None, typer.Option(help="Threads, 1 to 256.")]
+EngineName = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="Who shares the work: local, dask, dask://HOST:PORT or tls://HOST:PORT.",
+        metavar="ENGINE",
+    ),
+]
 Formats = Annotated[
     str | None,
     typer.Option(

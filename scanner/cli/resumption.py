@@ -10,7 +10,9 @@ from scanner.cli.options import Overrides, keep_given, load_settings
 from scanner.cli.results import choose_steps, finish
 from scanner.errors import SettingsError
 
-_MAY_CHANGE = frozenset({("aws", "profile"), ("aws", "external_id"), ("scan", "workers")})
+_MAY_CHANGE = frozenset(
+    {("aws", "profile"), ("aws", "external_id"), ("scan", "workers"), ("scan", "engine")}
+)
 """
 What a resumed run may be told anew, beside the key it is signed with: none of it bears on the result.
 """
@@ -27,6 +29,7 @@ def resume_scan(
     """
     Go on with a run. What it is to do stands in its folder; only how it is reached may be said again.
     """
+    from scanner.engine import open_engine
     from scanner.evidence.resumption import read_terms
     from scanner.pipeline import resume
     from scanner.settings import read_settings_file, read_stored_settings
@@ -53,8 +56,8 @@ def resume_scan(
     else:
         settings, _ = load_settings(config, overrides)
     destinations = choose_destinations(settings)
-    with watch(manner) as watched:
-        means = prepare_means(settings, terms, watched)
+    with open_engine(settings.scan.engine) as engine, watch(manner) as watched:
+        means = prepare_means(settings, terms, watched, engine)
         finished = resume(run, means, retry_failed=retry_failed)
     steps = choose_steps(finished, overrides, config=config)
     finish(finished, destinations, config, steps, manner)

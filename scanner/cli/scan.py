@@ -12,6 +12,7 @@ from scanner.cli.manner import Manner, watch
 from scanner.cli.options import (
     Accounts,
     Config,
+    EngineName,
     ExternalId,
     Formats,
     Log,
@@ -56,6 +57,7 @@ def scan(
         str | None, typer.Option(help="Another AWS endpoint; printed in every document.")
     ] = None,
     workers: Workers = None,
+    engine: EngineName = None,
     formats: Formats = None,
     sign_key: Annotated[
         Path | None, typer.Option(help="Private key (PEM) to sign the run with.", metavar="FILE")
@@ -86,6 +88,7 @@ def scan(
             "framework_files": [str(path) for path in framework_file or []],
             "acceptances": str(acceptances) if acceptances else None,
             "workers": workers,
+            "engine": engine,
             "formats": split_names(formats),
         },
         **override_reach(profile, role_name, external_id, endpoint_url, account, ou),
@@ -118,6 +121,7 @@ def start_scan(
     Scan as the settings and the options say, and end with the run's status.
     """
     # boto3 and pandas take a second to import, and `--help` needs neither.
+    from scanner.engine import open_engine
     from scanner.pipeline import scan as run_scan
     from scanner.wiring import choose_destinations, prepare_means, prepare_order
 
@@ -125,8 +129,8 @@ def start_scan(
     inputs = {"settings.toml": source} if source is not None else {}
     order = prepare_order(settings, inputs, output=output, previous=previous, simulated=simulated)
     destinations = choose_destinations(settings)
-    with watch(manner) as watched:
-        finished = run_scan(order, prepare_means(settings, order.terms, watched))
+    with open_engine(settings.scan.engine) as engine, watch(manner) as watched:
+        finished = run_scan(order, prepare_means(settings, order.terms, watched, engine))
     steps = choose_steps(finished, overrides, previous=previous)
     finish(finished, destinations, config, steps, manner)
 

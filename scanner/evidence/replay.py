@@ -5,15 +5,17 @@ A run is judged from its own `raw/` and `inputs/`. It is judged again, under oth
 from the same `raw/` and other inputs, into another folder.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from scanner.acceptances import AcceptanceLedger
-from scanner.checks import Subject
+from scanner.checks import BoundCheck, Subject
 from scanner.credentials import build_table
 from scanner.evidence.accounts import Reading, read_account
 from scanner.evidence.inputs import Inputs, read_inputs
@@ -33,6 +35,7 @@ from scanner.evidence.totals import Judges, Ledger, check_totals, cover, summari
 from scanner.findings import list_findings
 from scanner.frameworks import bind_checks
 from scanner.history import History
+from scanner.interfaces import Engine
 from scanner.judge import Tally, judge_accounts, judge_controls, judge_table, name_controls
 from scanner.model import AccountId, Organization
 from scanner.scopes import resolve_scopes
@@ -44,6 +47,12 @@ How many rows are typed and judged at a time: memory follows the batch, not the 
 """
 
 
+_AT_A_TIME = 4
+"""
+How many batches an engine has in work at most: each takes some 40 MB here.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class _Writers:
     accounts: TableWriter
@@ -52,20 +61,22 @@ class _Writers:
     history: TableWriter
 
 
-def derive_tables(
+def derive_tables(  # noqa: PLR0913 - where each part of a run is; most have one place
     folder: Path,
     *,
     raw: Path | None = None,
     parent: str | None = None,
     run_id: str | None = None,
     tables: Path | None = None,
+    engine: Engine | None = None,
 ) -> Summary:
     """
     Derive the tables of a run from raw answers and inputs, write them, and return the totals.
 
     `folder` holds `inputs/` and gets `tables/`; `raw` is the folder of the raw answers, by default its own.
     `parent` is the seal of the run whose answers are judged again, and `run_id` its id, by default the name
-    of the folder. `tables` is where the tables go, by default below `folder`. Raises `EvidenceError` when a file
+    of the folder. `tables` is where the tables go, by default below `folder`. `engine` judges batches elsewhere, with the
+    same tables byte for byte; None judges them here. Raises `EvidenceError` when a file
     is missing, damaged or there already, and when the totals do not tie out; then the run must not be sealed.
     """
     inputs = read_inputs(folder, raw or folder / "raw", run_id or folder.name)
@@ -85,8 +96,9 @@ def derive_tables(
                 )
             )
         )
-        for batch in _read_in_batches(raw or folder / "raw", inputs, judges.ledger):
-            _judge_batch(batch, inputs, judges, writers)
+        batches = _read_in_batches(raw or folder / "raw", inputs, judges.ledger)
+        for judged in _judge_all(batches, _state_rules(inputs, judges), engine):
+            _enter(judged, judges, writers)
         writers.history.write(judges.history.finish())
     totals = {framework.id: judges.tally.checks(framework.id) for framework in inputs.frameworks}
     covered = cover(inputs, judges)
@@ -119,38 +131,85 @@ def _appoint(inputs: Inputs) -> Judges:
     )
 
 
-def _judge_batch(
-    batch: Sequence[Reading], inputs: Inputs, judges: Judges, writers: _Writers
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Rules:
     """
-    Judge a batch of accounts, read or not, and write its part of every table.
+    What a batch is judged by. The organization is without its accounts.
     """
-    organization, terms = inputs.organization, inputs.terms
+
+    organization: Organization
+    max_report_age_hours: int
+    checks: tuple[BoundCheck, ...]
+    controls: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    users: pd.DataFrame
+    accounts: pd.DataFrame
+    findings: pd.DataFrame
+
+
+def _state_rules(inputs: Inputs, judges: Judges) -> _Rules:
+    return _Rules(
+        organization=replace(inputs.organization, accounts=()),
+        max_report_age_hours=inputs.terms.max_report_age_hours,
+        checks=judges.checks,
+        controls=name_controls(inputs.frameworks),
+    )
+
+
+def _judge_all(
+    batches: Iterable[Sequence[Reading]], rules: _Rules, engine: Engine | None
+) -> Iterator[_Judged]:
+    """
+    Judge batches, and yield them in their order: an engine has some of them in work at a time.
+    """
+    waiting: deque[Future[_Judged]] = deque()
+    for batch in batches:
+        if engine is None:
+            yield _judge_batch(batch, rules)
+            continue
+        waiting.append(engine.submit(_judge_batch, batch, rules))
+        if len(waiting) == _AT_A_TIME:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _judge_batch(batch: Sequence[Reading], rules: _Rules) -> _Judged:
+    """
+    Judge a batch of accounts, read or not. The same in whichever process.
+    """
     accounts = {reading.outcome.account.id: reading.outcome.account for reading in batch}
     facts = {reading.outcome.account.id: reading.facts for reading in batch}
     table = build_table((reading.rows for reading in batch if reading.rows), facts)
-    users = judge_table(table, judges.checks)
+    users = judge_table(table, rules.checks)
     entries = build_frame(ACCOUNTS, [reading.entry for reading in batch]).assign(
-        max_report_age_hours=terms.max_report_age_hours,
-        arn=[_name_account(organization, account) for account in accounts],
+        max_report_age_hours=rules.max_report_age_hours,
+        arn=[_name_account(rules.organization, account) for account in accounts],
     )
-    listed = judge_accounts(entries, judges.checks)
-
+    listed = judge_accounts(entries, rules.checks)
     live = {arn: state for reading in batch for arn, state in reading.live.items()}
-    named = name_controls(inputs.frameworks)
     findings = _merge(
-        list_findings(users, judges.checks, accounts, live, named),
-        list_findings(listed, judges.checks, accounts, {}, named),
+        list_findings(users, rules.checks, accounts, live, rules.controls),
+        list_findings(listed, rules.checks, accounts, {}, rules.controls),
     )
-    findings = findings.assign(**judges.acceptances.annotate(findings))
-    findings, history = judges.history.advance(findings, listed)
+    return _Judged(users, listed, findings)
 
-    for part in (users, listed):
+
+def _enter(judged: _Judged, judges: Judges, writers: _Writers) -> None:
+    """
+    Enter a judged batch in every count and every table. Batches come in order: the history is carried on.
+    """
+    findings = judged.findings.assign(**judges.acceptances.annotate(judged.findings))
+    findings, history = judges.history.advance(findings, judged.accounts)
+    for part in (judged.users, judged.accounts):
         judges.tally.add(part)
     judges.tally.add_accepted(findings)
     judges.ledger.count(findings)
-    writers.users.write(users)
-    writers.accounts.write(listed)
+    writers.users.write(judged.users)
+    writers.accounts.write(judged.accounts)
     writers.findings.write(findings)
     writers.history.write(history)
 
