@@ -9,7 +9,7 @@ import typer
 
 from scanner import __version__
 from scanner.cli.ending import foreseen
-from scanner.cli.options import Run, check_finished, load_settings
+from scanner.cli.options import OneOrganization, Run, check_finished, load_settings
 from scanner.cli.printing import print_lines, say
 from scanner.errors import SettingsError
 from scanner.stopping import DOES_NOT_VERIFY, STOP
@@ -21,6 +21,7 @@ def deliver(
         Path | None,
         typer.Option(help="Settings file that says where to; by default the run's own."),
     ] = None,
+    organization: OneOrganization = None,
 ) -> None:
     """
     Send a finished run where [[deliver]] says; what is there already is not sent twice.
@@ -35,7 +36,7 @@ def deliver(
     with foreseen(evidence_status=DOES_NOT_VERIFY):
         check_finished(run)
         if config is not None:
-            settings, _ = load_settings(config, {})
+            settings, _ = load_settings(config, {}, organization)
         else:
             kept = run / "inputs" / "settings.toml"
             source = read_settings_file(kept) if kept.exists() else b""

@@ -11,6 +11,7 @@ from scanner.cli.options import (
     Accounts,
     Config,
     ExternalId,
+    OneOrganization,
     Overrides,
     Profile,
     RoleName,
@@ -32,6 +33,7 @@ def doctor(
     external_id: ExternalId = None,
     endpoint_url: Annotated[str | None, typer.Option(help="Another AWS endpoint.")] = None,
     workers: Workers = None,
+    organization: OneOrganization = None,
 ) -> None:
     """
     Find out which accounts a scan could read, and the fix for each that it could not.
@@ -48,7 +50,7 @@ def doctor(
         **override_reach(profile, role_name, external_id, endpoint_url, account, ou),
     }
     with foreseen():
-        settings, _ = load_settings(config, overrides)
+        settings, _ = load_settings(config, overrides, organization)
         terms = prepare_order(settings, {}).terms
         check_up = examine(terms, prepare_instruments(settings, terms))
         print_lines(describe_check_up(check_up))

@@ -26,6 +26,12 @@ Accounts = Annotated[
 Units = Annotated[
     list[str] | None, typer.Option(help="Look only at this OU and below; repeatable.")
 ]
+OneOrganization = Annotated[
+    str | None,
+    typer.Option(
+        "--organization", help="Which [[organization]] of the settings file.", metavar="NAME"
+    ),
+]
 Profile = Annotated[str | None, typer.Option(help="AWS profile to call with.")]
 RoleName = Annotated[str | None, typer.Option(help="Role assumed in every account.")]
 ExternalId = Annotated[str | None, typer.Option(help="External id the roles ask for.")]
@@ -85,15 +91,22 @@ def override_reach(
     }
 
 
-def load_settings(config: Path | None, overrides: Overrides) -> "tuple[Settings, bytes | None]":
+def load_settings(
+    config: Path | None, overrides: Overrides, organization: str | None = None
+) -> "tuple[Settings, bytes | None]":
     """
     Read a settings file with the options laid over it. Return the file's bytes, too; None where there is none.
 
-    Raises `SettingsError`.
+    Of a file about several organizations they are those of the one that is named. Raises `SettingsError`.
     """
+    from scanner.group import pick_member
     from scanner.settings import read_settings, read_settings_file
 
     source = read_settings_file(config) if config else None
+    if source is not None:
+        source = pick_member(source, str(config), organization)
+    elif organization is not None:
+        raise SettingsError("--organization goes with --config FILE, which says what it is")
     return read_settings(source, str(config or "settings"), keep_given(overrides)), source
 
 

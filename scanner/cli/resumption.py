@@ -25,6 +25,7 @@ def resume_scan(
     manner: Manner,
     *,
     retry_failed: bool,
+    organization: str | None = None,
 ) -> NoReturn:
     """
     Go on with a run. What it is to do stands in its folder; only how it is reached may be said again.
@@ -54,7 +55,7 @@ def resume_scan(
     if config is None and stored.exists():
         settings = read_stored_settings(read_settings_file(stored), str(stored), given)
     else:
-        settings, _ = load_settings(config, overrides)
+        settings, _ = load_settings(config, overrides, organization)
     destinations = choose_destinations(settings)
     with open_engine(settings.scan.engine) as engine, watch(manner) as watched:
         means = prepare_means(settings, terms, watched, engine)

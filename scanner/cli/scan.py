@@ -3,7 +3,7 @@
 """
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -32,6 +32,11 @@ from scanner.cli.resumption import resume_scan
 from scanner.errors import SettingsError
 from scanner.stopping import DOES_NOT_VERIFY
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scanner.group import Member
+
 
 def scan(
     config: Config = None,
@@ -58,6 +63,13 @@ def scan(
     ] = None,
     workers: Workers = None,
     engine: EngineName = None,
+    organization: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which [[organization]] of the settings file; repeatable, all by default.",
+            metavar="NAME",
+        ),
+    ] = None,
     formats: Formats = None,
     sign_key: Annotated[
         Path | None, typer.Option(help="Private key (PEM) to sign the run with.", metavar="FILE")
@@ -99,13 +111,17 @@ def scan(
     with foreseen(manner=manner):
         if resume is not None:
             overrides["scan"] |= {"output": output, "previous": previous}
-            resume_scan(resume, config, overrides, manner, retry_failed=retry_failed)
+            one = _pick_one(organization)
+            resume_scan(
+                resume, config, overrides, manner, retry_failed=retry_failed, organization=one
+            )
         if retry_failed:
             raise SettingsError("--retry-failed goes with --resume RUN")
     if previous is not None:
         _check_previous(previous, manner)
     with foreseen(manner=manner):
-        start_scan(config, overrides, output, manner, previous=previous)
+        one = _begin_group(config, organization or [], output, previous, manner)
+        start_scan(config, overrides, output, manner, previous=previous, organization=one)
 
 
 def start_scan(
@@ -116,6 +132,7 @@ def start_scan(
     *,
     previous: Path | None = None,
     simulated: bool = False,
+    organization: str | None = None,
 ) -> NoReturn:
     """
     Scan as the settings and the options say, and end with the run's status.
@@ -125,7 +142,7 @@ def start_scan(
     from scanner.pipeline import scan as run_scan
     from scanner.wiring import choose_destinations, prepare_means, prepare_order
 
-    settings, source = load_settings(config, overrides)
+    settings, source = load_settings(config, overrides, organization)
     inputs = {"settings.toml": source} if source is not None else {}
     order = prepare_order(settings, inputs, output=output, previous=previous, simulated=simulated)
     destinations = choose_destinations(settings)
@@ -133,6 +150,48 @@ def start_scan(
         finished = run_scan(order, prepare_means(settings, order.terms, watched, engine))
     steps = choose_steps(finished, overrides, previous=previous)
     finish(finished, destinations, config, steps, manner)
+
+
+def _begin_group(
+    config: Path | None,
+    names: list[str],
+    output: Path | None,
+    previous: Path | None,
+    manner: Manner,
+) -> str | None:
+    """
+    Scan the organizations of a group, and end. Return instead which one this command itself is to scan.
+    """
+    from scanner.group import list_members
+    from scanner.settings import read_settings_file
+
+    members = list_members(read_settings_file(config), str(config)) if config else []
+    if members and len(names) != 1:
+        from scanner.cli.group import choose_members, scan_group
+
+        if previous is not None:
+            raise SettingsError(
+                "--previous is one organization's run; choose it with --organization NAME"
+            )
+        chosen = choose_members(members, names, str(config))
+        scan_group(members, chosen, output or Path(_name_output(members)), manner)
+    return _pick_one(names)
+
+
+def _name_output(members: "Sequence[Member]") -> str:
+    """
+    Return where the overview goes: the folder that all organizations share, else the first one's.
+    """
+    import tomllib
+
+    scan = tomllib.loads(members[0].source.decode()).get("scan", {})
+    return str(scan.get("output", "outputs"))
+
+
+def _pick_one(names: list[str] | None) -> str | None:
+    if names and len(names) > 1:
+        raise SettingsError("--organization can be given once here")
+    return names[0] if names else None
 
 
 def _check_previous(run: Path, manner: Manner) -> None:

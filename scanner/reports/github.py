@@ -85,7 +85,7 @@ def quote(text: str) -> str:
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 
-def _tabulate(header: Sequence[str], rows: Sequence[Sequence[object]], texts: int) -> Iterator[str]:
+def tabulate(header: Sequence[str], rows: Sequence[Sequence[object]], texts: int) -> Iterator[str]:
     """
     Yield a table whose first columns are `texts`, and the others numbers.
     """
@@ -114,7 +114,7 @@ def _write_figures(run: StoredRun) -> Iterator[str]:
     figures = (*list_coverage(summary), *list_users(summary))
     rows = [(figure.label, figure.meaning, figure.number) for figure in figures]
     rows.append(("Findings", describe_verdicts(summary), summary.findings))
-    yield from _tabulate(("What", "Which", "Number"), rows, texts=2)
+    yield from tabulate(("What", "Which", "Number"), rows, texts=2)
     yield from ("", describe_accepted(summary), "")
     if summary.previous is None:
         yield NO_PREVIOUS_RUN
@@ -160,7 +160,7 @@ def _write_checks(run: StoredRun) -> Iterator[str]:
         "Needs review",
         "Unable to determine",
     )
-    yield from _tabulate(header, rows, texts=3)
+    yield from tabulate(header, rows, texts=3)
     quiet = len(run.summary.checks) - len(noted)
     yield from _say_more(len(noted) - _CHECKS, "check")
     if quiet:
@@ -186,7 +186,7 @@ def _write_accounts(run: StoredRun) -> Iterator[str]:
         for account in ranked[:_ACCOUNTS]
     ]
     header = ("Account", "Name", "Exceptions", "Of them not accepted")
-    yield from _tabulate(header, rows, texts=2)
+    yield from tabulate(header, rows, texts=2)
     yield from _say_more(len(ranked) - _ACCOUNTS, "account")
 
 
@@ -208,7 +208,7 @@ def _write_unread(run: StoredRun) -> Iterator[str]:
             .head(_UNREAD)
             .itertuples(index=False)
         ]
-        yield from _tabulate(("Account", "Name", "Age when fetched"), rows, texts=3)
+        yield from tabulate(("Account", "Name", "Age when fetched"), rows, texts=3)
         yield from _say_more(len(old) - _UNREAD, "account")
 
 
@@ -220,7 +220,7 @@ def _tabulate_unread(unread: pd.DataFrame) -> Iterator[str]:
         )
         for record in list_records(unread.head(_UNREAD))
     ]
-    yield from _tabulate(("Account", "Name", "Reason", "In words"), rows, texts=4)
+    yield from tabulate(("Account", "Name", "Reason", "In words"), rows, texts=4)
     yield from _say_more(len(unread) - _UNREAD, "account")
 
 
@@ -233,7 +233,7 @@ def _write_controls(run: StoredRun) -> Iterator[str]:
     ]
     yield "## Controls by result"
     yield ""
-    yield from _tabulate(("Framework", *(words for _, words in RESULTS)), rows, texts=1)
+    yield from tabulate(("Framework", *(words for _, words in RESULTS)), rows, texts=1)
     yield from _say_more(len(counted) - _FRAMEWORKS, "framework")
     yield from ("", "Whether a requirement is met is for the assessor to determine.")
 

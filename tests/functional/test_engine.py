@@ -82,7 +82,9 @@ def test_a_scan_with_workers_finds_what_one_without_finds(scanning, tmp_path):
     """
     with scanning(WORLD, report_seconds=0.3) as scanner:
         alone = scanner.scan()
-        apart = replace(scanner, output=tmp_path / "shared")  # else the one is the other's previous run
+        apart = replace(
+            scanner, output=tmp_path / "shared"
+        )  # else the one is the other's previous run
         process = begin(apart, "--format", "json", "--engine", "dask")
         for _ in range(20):
             await_event(process, event="collected")
