@@ -39,9 +39,9 @@ class _Bytes(io.RawIOBase):
     What comes from a socket, until the answer's time is over.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, raw: io.RawIOBase) -> None:
         self._connection = connection
-        self._raw = connection.makefile("rb", buffering=0)
+        self._raw = raw
         self._patience = connection.gettimeout()
         self._until = time.monotonic() + ANSWER_SECONDS
 
@@ -73,8 +73,7 @@ class _Bytes(io.RawIOBase):
 class _Answer(HTTPResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
         super().__init__(sock, *arguments, **options)
-        self.fp.close()
-        self.fp = io.BufferedReader(_Bytes(sock))
+        self.fp = io.BufferedReader(_Bytes(sock, self.fp.detach()))
 
 
 class _Connection(AWSHTTPConnection):
