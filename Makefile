@@ -56,6 +56,7 @@ screenshots: setup checkers ## make the README's pictures from a run of the demo
 
 bench: setup checkers ## measure what a scan, judging and documents cost, in time and memory
 	@$(BIN)/python tools/bench_scan.py
+	@$(BIN)/python tools/bench_growth.py --plot docs/growth.svg
 	@$(BIN)/python tools/bench_judgement.py
 	@$(BIN)/python tools/bench_page.py
 	@$(BIN)/python tools/bench_workbook.py
