@@ -4,6 +4,7 @@ Work beyond this machine: Dask's workers, here or elsewhere, as one engine.
 Dask does a piece of work again elsewhere when its worker is lost. See docs/decisions/0022-engine.md.
 """
 
+import asyncio
 import importlib
 import ipaddress
 import logging
@@ -150,15 +151,18 @@ def _start_workers(distributed: Any) -> Iterator[Any]:  # noqa: ANN401 - an extr
     Start workers on this machine, and yield their cluster. They talk over TLS, and know no credentials.
     """
     held = signal.getsignal(signal.SIGINT)
-    # What they inherit: Ctrl-C is for this process to answer.
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
+    # What they inherit: Ctrl-C is for this process to answer, and credentials are for nobody else.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         cluster = distributed.LocalCluster(
             n_workers=os.cpu_count() or 1,
             threads_per_worker=_THREADS,
             processes=True,
-            dashboard_address=None,
-            worker_dashboard_address=None,
+            # What cannot be left out answers this machine alone, on a port of its own, and shows no work.
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
+            worker_dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
             memory_limit=0,
             host="127.0.0.1",
@@ -168,6 +172,7 @@ def _start_workers(distributed: Any) -> Iterator[Any]:  # noqa: ANN401 - an extr
         )
     finally:
         signal.signal(signal.SIGINT, held)
+        os.environ.update(hidden)
     try:
         yield cluster
     finally:
@@ -180,6 +185,8 @@ def _connect(distributed: Any, name: str, place: Any) -> Iterator[Any]:  # noqa:
     Yield a client of a cluster of ours, or of the scheduler at an address.
     """
     try:
+        if isinstance(place, str):
+            asyncio.run(asyncio.wait_for(_greet(distributed, place), _PATIENCE))
         client = distributed.Client(place, timeout=_PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError, TypeError, ImportError) as exc:
         raise SettingsError(
@@ -192,6 +199,15 @@ def _connect(distributed: Any, name: str, place: Any) -> Iterator[Any]:  # noqa:
         yield client
     finally:
         client.close(timeout=_PATIENCE)
+
+
+async def _greet(distributed: Any, address: str) -> None:  # noqa: ANN401 - an extra
+    """
+    See that a scheduler answers: Dask's client would wait for ever for one that takes a connection and says nothing.
+    """
+    arguments = distributed.Security().get_connection_args("client")
+    comm = await distributed.comm.connect(address, **arguments)
+    await comm.close()
 
 
 def _make_preparation(distributed: Any) -> Any:  # noqa: ANN401 - an extra

@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -322,6 +323,35 @@ def test_a_scheduler_that_does_not_answer_is_a_clear_error(monkeypatch):
         open_engine("dask://127.0.0.1:9"),
     ):
         pass
+
+
+@pytest.mark.parametrize("scheme", ["dask", "tls"])
+def test_a_port_that_says_nothing_is_a_clear_error(monkeypatch, capsys, scheme):
+    """
+    It takes the connection and stays silent; and where TLS is not configured, that is no traceback either.
+    """
+    monkeypatch.setattr("scanner.engine._PATIENCE", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        name = f"{scheme}://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(SettingsError, match="no scheduler answers"), open_engine(name):
+            pass
+
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_workers_of_ours_know_no_credentials(monkeypatch):
+    """
+    Not even in the environment that they inherit.
+    """
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret-key")
+    monkeypatch.setenv("AWS_PROFILE", "audit")
+    with open_engine("dask"):
+        found = [process.environ() for process in find_workers()]
+
+    assert found
+    for environment in found:
+        assert not any(environment.get(name) for name in ("AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"))
+    assert os.environ["AWS_PROFILE"] == "audit"
 
 
 def test_without_dask_the_extra_is_named(monkeypatch):
