@@ -22,7 +22,7 @@ import pytest
 from conftest import clean_environment
 from test_signals import await_event, begin
 
-from scanner.aws import RemoteCollector, RolePlan, connect
+from scanner.aws import AwsCollector, RemoteCollector, RolePlan, connect
 from scanner.engine import DaskEngine, check_engine, open_engine
 from scanner.errors import EngineError, SettingsError
 from scanner.evidence import StoredRun, replay
@@ -244,6 +244,37 @@ def test_a_session_that_ends_at_a_worker_is_opened_anew_here(monkeypatch):
     assert all(isinstance(outcome, Collected) for outcome in outcomes)
     assert kept.count((other, "credential-report.csv")) == 1
     assert kept.count((other, "outcome.json")) == 1
+
+
+def test_an_answer_that_nobody_foresaw_costs_its_account_alone(monkeypatch):
+    """
+    Whatever a worker stumbles over is that account's reason; the kind of error is said, and no words of it.
+    """
+    world = build_world(accounts=4, users=2, seed=3)
+    odd = next(account.id for account in world.accounts if account.id != world.management_id)
+    read = AwsCollector.read
+
+    def stumble(self, reading):
+        if reading.visit.is_guest and reading.visit.account.id == odd:
+            raise TypeError("secret of somebody")
+        yield from read(self, reading)
+
+    monkeypatch.setattr(AwsCollector, "read", stumble)
+    kept: dict[tuple[str, str], bytes] = {}
+    with Simulator(world) as simulator:
+        outcomes, *_ = collect(
+            simulator,
+            Inspector(),
+            lambda account: lambda name, content: kept.setdefault((account, name), content),
+            monkeypatch,
+        )
+
+    missed = [outcome for outcome in outcomes if not isinstance(outcome, Collected)]
+    assert [(outcome.account.id, str(outcome.reason_code)) for outcome in missed] == [
+        (odd, "bad-response")
+    ]
+    assert b"TypeError" in kept[odd, "outcome.json"]
+    assert not any(b"secret of somebody" in content for content in kept.values())
 
 
 class Lost:
